@@ -1,0 +1,367 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Backend, MaybePromise, Place } from "./backend.js";
+import { isTokenStoreError, TokenStoreError, withoutSecrets } from "./errors.js";
+import { checkId, checkLockKey, type TokenFields } from "./fields.js";
+import { showAs } from "./inspect.js";
+import { Line } from "./line.js";
+import { Locks, Wait } from "./locks.js";
+import { keysOf, lookupsFor, uniqueLookups } from "./lookups.js";
+import { checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
+import type { TokenRecord } from "./record.js";
+import { hasToken, isDecisive, matchOf, mergeFields, sharedProperty, takenError } from "./rules.js";
+import { isPromise, TimeLimit } from "./time-limit.js";
+import { fieldsOf, type OAuthToken, SECRETS, type TokenInput, tokenOf } from "./token.js";
+import type { Capabilities, Lease, LockOptions, SaveOptions, TokenStore } from "./token-store.js";
+
+/** How many records `tokens()` holds at a time. */
+const PAGE = 256;
+/** The longest pause before a save that lost a race tries again, in milliseconds. */
+const MAX_BACKOFF_MS = 64;
+
+/**
+ * A whole `TokenStore` over a {@link Backend}: it validates, matches, merges, counts revisions, tries again
+ * after a lost race, keeps time limits, locks, and closes.
+ *
+ * A find is one read. A save is a read and a conditional write; more only where another save came between.
+ */
+export class BaseTokenStore implements TokenStore {
+  readonly capabilities: Capabilities;
+  readonly #backend: Backend;
+  readonly #timeoutMs: number;
+  readonly #saves = new Line();
+  readonly #locks: Locks | undefined;
+  #state: "new" | "open" | "closed" = "new";
+  #wasUsed = false;
+  #opening: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #underWay = 0;
+  #whenIdle: (() => void) | undefined;
+
+  /**
+   * @param backend where the records are kept; this store closes it
+   * @param options those that every store has, checked here once more
+   * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+   */
+  constructor(backend: Backend, options: StoreOptions = {}) {
+    const { timeoutMs, leaseMs } = checkStoreOptions(options, []);
+    this.#backend = backend;
+    this.#timeoutMs = timeoutMs;
+    const { leases } = backend;
+    if (leases !== undefined) {
+      const explain = (error: unknown) => this.#explain(error, []);
+      this.#locks = new Locks(leases, { name: backend.name, leaseMs, timeoutMs, explain });
+    }
+    this.capabilities = Object.freeze({
+      durable: backend.durable,
+      shared: backend.shared,
+      revisions: true,
+      locks: leases !== undefined,
+      namespaces: backend.namespaces,
+      iteration: true,
+    });
+  }
+
+  async findToken(query: TokenInput): Promise<OAuthToken | null> {
+    const fields = fieldsOf(query);
+    const lookups = lookupsFor(fields, false);
+    const pick = (records: TokenRecord[]) => tokenOrNull(matchOf(records, fields, false));
+    return this.#call([fields], () =>
+      lookups.length === 0
+        ? null
+        : after(
+            this.#backend.read(lookups, (record) => isDecisive(record, fields)),
+            pick,
+          ),
+    );
+  }
+
+  async findTokenById(id: string): Promise<OAuthToken | null> {
+    const checked = checkId(id);
+    return this.#call([], () =>
+      after(
+        this.#backend.read([{ kind: "id", key: checked }], () => true),
+        ([record]) => tokenOrNull(record),
+      ),
+    );
+  }
+
+  async saveToken(token: TokenInput, options: SaveOptions = {}): Promise<OAuthToken> {
+    const fields = fieldsOf(token);
+    const ifRevision = checkRevision(options);
+    const limit = new TimeLimit(this.#timeoutMs, this.#backend.name);
+    const seen: TokenFields[] = [fields];
+    // Callers of this process that save one token wait for each other here instead of racing for the record.
+    const line = fields.id ?? lookupsFor(fields, true)[0]?.key ?? "";
+    return this.#call(
+      seen,
+      () => this.#saves.enter(line, async () => tokenOf(await this.#save(fields, ifRevision, limit, seen))),
+      limit,
+    );
+  }
+
+  async #save(
+    given: TokenFields,
+    ifRevision: number | undefined,
+    limit: TimeLimit,
+    seen: TokenFields[],
+  ): Promise<TokenRecord> {
+    const ways = lookupsFor(given, true);
+    const read = this.#backend.read(ways, (record) => isDecisive(record, given));
+    let records = isPromise(read) ? await read : read;
+    let refused: TokenRecord | undefined;
+    for (let attempt = 1; ; attempt++) {
+      limit.check();
+      if (refused !== undefined) {
+        // our own write, of which only the reply was lost
+        const mine = records.find((record) => record.etag === refused?.etag);
+        if (mine !== undefined) return mine;
+      }
+      const match = matchOf(records, given, true);
+      checkCondition(ifRevision, match);
+      const record = match === undefined ? newRecord(given) : nextRecord(match, given);
+      const keys = keysOf(record);
+      if (refused !== undefined) {
+        const holder = records.find((other) => other.id !== match?.id && sharedProperty(record, other));
+        if (holder !== undefined) throw takenError(sharedProperty(record, holder) ?? "id", holder.id);
+      }
+      seen.push(record);
+      const write =
+        match === undefined ? this.#backend.insert(record, keys) : this.#backend.replace(record, keys, match);
+      if (isPromise(write) ? await write : write) return record;
+
+      // Somebody has changed the record, or has one of its values. Look at all that could be in the way.
+      refused = record;
+      if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_BACKOFF_MS));
+      limit.check();
+      records = await this.#backend.read([...ways, ...uniqueLookups(record, keys)], () => false);
+    }
+  }
+
+  async deleteToken(id: string): Promise<void> {
+    const checked = checkId(id);
+    await this.#call([], () => this.#backend.remove(checked));
+  }
+
+  async deleteTokens(): Promise<void> {
+    await this.#call([], () => this.#backend.clear());
+  }
+
+  async getTokens(): Promise<OAuthToken[]> {
+    return (await this.#page(null, null)).map(tokenOf);
+  }
+
+  async *tokens(): AsyncGenerator<OAuthToken, void, undefined> {
+    let after: Place | null = null;
+    for (;;) {
+      const page: TokenRecord[] = await this.#page(after, PAGE);
+      for (const record of page) yield tokenOf(record);
+      const last: TokenRecord | undefined = page[PAGE - 1];
+      if (last === undefined) return;
+      after = { createdAt: last.createdAt, id: last.id };
+    }
+  }
+
+  #page(after: Place | null, limit: number | null): Promise<TokenRecord[]> {
+    return this.#call([], () => this.#backend.scan(after, limit));
+  }
+
+  async withLock<T>(
+    key: string,
+    work: (lease: Lease) => T | Promise<T>,
+    options: LockOptions = {},
+  ): Promise<T> {
+    const locks = this.#locks;
+    if (locks === undefined) {
+      throw new TokenStoreError("ERR_UNSUPPORTED", `${this.#backend.name}: this store has no locks.`);
+    }
+    checkLockKey(key);
+    if (typeof work !== "function") throw invalidOption("The work of withLock must be a function.");
+    const wait = new Wait(options, this.#timeoutMs);
+    // like #call, but what the work throws is the caller's own and passes as it is
+    this.#enter();
+    try {
+      await this.#open(new TimeLimit(this.#timeoutMs, this.#backend.name)).catch((error) => {
+        throw this.#explain(error, []);
+      });
+      return await locks.hold(key, work, wait);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#state = "closed";
+    this.#locks?.stopWaiting(closedError());
+    try {
+      if (this.#underWay > 0) {
+        const idle = new Promise<void>((resolve) => {
+          this.#whenIdle = resolve;
+        });
+        // a holder of a lock that closes the store inside its work would wait for itself
+        await new TimeLimit(this.#timeoutMs, this.#backend.name).race(idle).catch(() => {});
+        await this.#locks?.drop();
+      }
+      if (!this.#wasUsed) return;
+      await new TimeLimit(this.#timeoutMs, this.#backend.name).race((async () => this.#backend.close())());
+    } catch (error) {
+      throw this.#explain(error, []);
+    }
+  }
+
+  /** Runs one call: opens first, keeps the time limit, and turns what goes wrong into a TokenStoreError. */
+  async #call<T>(
+    seen: readonly TokenFields[],
+    work: () => MaybePromise<T>,
+    limit: TimeLimit = new TimeLimit(this.#timeoutMs, this.#backend.name),
+  ): Promise<T> {
+    this.#enter();
+    try {
+      if (this.#state === "new") await this.#open(limit);
+      const result = work();
+      return isPromise(result) ? await limit.race(result) : result;
+    } catch (error) {
+      throw this.#explain(error, seen);
+    } finally {
+      this.#leave();
+    }
+  }
+
+  #enter(): void {
+    if (this.#state === "closed") throw closedError();
+    this.#underWay++;
+  }
+
+  #leave(): void {
+    this.#underWay--;
+    if (this.#underWay === 0) this.#whenIdle?.();
+  }
+
+  // Callers that come meanwhile share one attempt; after a failure the next call tries anew.
+  async #open(limit: TimeLimit): Promise<void> {
+    if (this.#state === "open") return;
+    this.#wasUsed = true;
+    this.#opening ??= (async () => {
+      try {
+        await this.#backend.open();
+        if (this.#state === "new") this.#state = "open";
+      } catch (error) {
+        this.#opening = undefined;
+        throw error;
+      }
+    })();
+    await limit.race(this.#opening);
+  }
+
+  #explain(error: unknown, seen: readonly TokenFields[]): TokenStoreError {
+    if (isTokenStoreError(error)) return error;
+    const secrets = [...(this.#backend.secrets ?? [])];
+    for (const fields of seen) {
+      for (const secret of SECRETS) {
+        const value = fields[secret];
+        if (value !== null) secrets.push(value);
+      }
+    }
+    const cause = withoutSecrets(error, secrets);
+    const explained = this.#backend.explain?.(error);
+    const code = explained?.code ?? "ERR_UNAVAILABLE";
+    const message =
+      explained?.message ?? `${this.#backend.name}: ${cause.message}. Check the backend and try again.`;
+    return new TokenStoreError(code, withoutSecrets(new Error(message), secrets).message, {
+      cause,
+      ...(explained === undefined ? {} : { retryable: explained.retryable }),
+    });
+  }
+
+  toString(): string {
+    return `${this.constructor.name} (${this.#state})`;
+  }
+
+  /** Nothing of the options is shown: a URL may hold a password. */
+  toJSON(): { store: string; capabilities: Capabilities } {
+    return { store: this.constructor.name, capabilities: this.capabilities };
+  }
+
+  static {
+    showAs(BaseTokenStore, String);
+  }
+}
+
+function tokenOrNull(record: TokenRecord | undefined): OAuthToken | null {
+  return record === undefined ? null : tokenOf(record);
+}
+
+/** `use` of a value that may be there already: a backend in this process costs no turn of the event loop. */
+function after<A, B>(value: MaybePromise<A>, use: (value: A) => B): MaybePromise<B> {
+  return isPromise(value) ? value.then(use) : use(value);
+}
+
+function newRecord(given: TokenFields): TokenRecord {
+  if (!hasToken(given)) {
+    throw new TokenStoreError(
+      "ERR_INVALID_TOKEN",
+      "No record matches this token, and a new one needs a grantToken, a refreshToken or an accessToken.",
+    );
+  }
+  const now = Date.now();
+  return {
+    ...given,
+    id: given.id ?? randomUUID(),
+    revision: 1,
+    etag: newEtag(),
+    createdAt: now,
+    savedAt: now,
+  };
+}
+
+function nextRecord(stored: TokenRecord, given: TokenFields): TokenRecord {
+  return {
+    ...mergeFields(stored, given),
+    id: stored.id,
+    revision: stored.revision + 1,
+    etag: newEtag(),
+    createdAt: stored.createdAt,
+    savedAt: Date.now(),
+  };
+}
+
+function newEtag(): string {
+  return randomUUID();
+}
+
+function checkRevision(options: SaveOptions): number | undefined {
+  if (typeof options !== "object" || options === null) {
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", "The options of saveToken must be an object.");
+  }
+  const { ifRevision } = options;
+  if (ifRevision !== undefined && !(Number.isSafeInteger(ifRevision) && ifRevision >= 0)) {
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", "ifRevision must be a whole number, 0 or more.");
+  }
+  return ifRevision;
+}
+
+// 3.6
+function checkCondition(ifRevision: number | undefined, match: TokenRecord | undefined): void {
+  if (ifRevision === undefined || ifRevision === (match?.revision ?? 0)) return;
+  throw new TokenStoreError(
+    "ERR_CONFLICT",
+    match === undefined
+      ? `There is no record at revision ${ifRevision}: none matches. Nothing was saved.`
+      : `The record is at revision ${match.revision}, not ${ifRevision}. Nothing was saved. ` +
+          "Find it again and decide anew.",
+    { property: "revision", ...(match === undefined ? {} : { id: match.id }) },
+  );
+}
+
+function closedError(): TokenStoreError {
+  return new TokenStoreError("ERR_STORE_CLOSED", "The store is closed. Make a new one.");
+}

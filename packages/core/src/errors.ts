@@ -1,0 +1,84 @@
+/** What went wrong, for a program to switch on. The core README has a paragraph for each. */
+export type TokenStoreErrorCode =
+  | "ERR_INVALID_TOKEN"
+  | "ERR_INVALID_OPTIONS"
+  | "ERR_CONFLICT"
+  | "ERR_LOCK_TIMEOUT"
+  | "ERR_LOCK_LOST"
+  | "ERR_STORE_CLOSED"
+  | "ERR_UNAVAILABLE"
+  | "ERR_CORRUPT"
+  | "ERR_SCHEMA"
+  | "ERR_PERMISSION"
+  | "ERR_UNSUPPORTED";
+
+const RETRYABLE: ReadonlySet<TokenStoreErrorCode> = new Set(["ERR_UNAVAILABLE", "ERR_LOCK_TIMEOUT"]);
+
+export interface TokenStoreErrorOptions {
+  /** The driver's error. Pass it through {@link withoutSecrets} first if it can hold a token. */
+  cause?: unknown;
+  /** Whether the same call can succeed later, unchanged. By default it follows from the code. */
+  retryable?: boolean;
+  /** The property that the error is about. */
+  property?: string;
+  /** The id of the record that the error is about. */
+  id?: string;
+}
+
+/**
+ * The one error that a store rejects with.
+ *
+ * Tell it by `name` and `code`, or by {@link isTokenStoreError}, not by `instanceof`: a program may
+ * have two copies of this package.
+ */
+export class TokenStoreError extends Error {
+  override readonly name = "TokenStoreError";
+  readonly code: TokenStoreErrorCode;
+  /** True where the same call can succeed later, unchanged. */
+  readonly retryable: boolean;
+  /** The property that the error is about, such as `refreshToken`; otherwise undefined. */
+  declare readonly property?: string;
+  /** The id of the record that has what this one wanted (`ERR_CONFLICT`); otherwise undefined. */
+  declare readonly id?: string;
+
+  constructor(code: TokenStoreErrorCode, message: string, options: TokenStoreErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.retryable = options.retryable ?? RETRYABLE.has(code);
+    if (options.property !== undefined) this.property = options.property;
+    if (options.id !== undefined) this.id = options.id;
+  }
+}
+
+/** Whether `error` comes from a store, whichever copy of this package made it. */
+export function isTokenStoreError(error: unknown): error is TokenStoreError {
+  return error instanceof Error && error.name === "TokenStoreError" && "code" in error;
+}
+
+// What a driver's error may keep. Everything else (mysql2's `sql`, ioredis's `command`, mongodb's
+// `op`) can hold the values of the call.
+const SAFE_PROPERTIES = ["code", "errno", "sqlState", "syscall", "address", "port", "codeName"] as const;
+
+/**
+ * A copy of a driver's error that can be logged: its name, message, stack and codes, with each of
+ * `secrets` blotted out.
+ *
+ * @param error what the driver threw
+ * @param secrets the values that may not be seen
+ */
+export function withoutSecrets(error: unknown, secrets: Iterable<string> = []): Error {
+  // longest first, so that a secret which contains another leaves no remainder
+  const blots = [...new Set(secrets)].filter((secret) => secret !== "").sort((a, b) => b.length - a.length);
+  const clean = (text: string): string =>
+    blots.reduce((cleaned, secret) => cleaned.replaceAll(secret, "***"), text);
+  const source = error instanceof Error ? error : new Error(String(error));
+  const copy = new Error(clean(source.message));
+  copy.name = source.name;
+  if (source.stack !== undefined) copy.stack = clean(source.stack);
+  for (const property of SAFE_PROPERTIES) {
+    const value: unknown = (source as unknown as Record<string, unknown>)[property];
+    if (typeof value === "number") Object.assign(copy, { [property]: value });
+    else if (typeof value === "string") Object.assign(copy, { [property]: clean(value) });
+  }
+  return copy;
+}

@@ -1,0 +1,15 @@
+export type { Backend, Leases, MaybePromise, Place } from "./backend.js";
+export { BaseTokenStore } from "./base-token-store.js";
+export {
+  isTokenStoreError,
+  TokenStoreError,
+  type TokenStoreErrorCode,
+  type TokenStoreErrorOptions,
+  withoutSecrets,
+} from "./errors.js";
+export type { TokenFields } from "./fields.js";
+export { keysOf, type Lookup, type LookupKind, opaqueKey, type RecordKeys, UNIQUE_KEYS } from "./lookups.js";
+export { checkMs, checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
+export { TOKEN_COLUMNS, type TokenColumn, type TokenRecord } from "./record.js";
+export { OAuthToken, type PlainToken, type TokenInput, UserSignature } from "./token.js";
+export type { Capabilities, Lease, LockOptions, SaveOptions, TokenStore } from "./token-store.js";

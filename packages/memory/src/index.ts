@@ -1,0 +1,1 @@
+export { MemoryTokenStore, type MemoryTokenStoreOptions } from "./memory-token-store.js";
