@@ -1,0 +1,44 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, describe, it } from "vitest";
+import { type ServerName, ServerNotAvailable, startServer, type TestServer } from "./servers.js";
+
+/** Where a package leaves word of what did not run; `pnpm test` reads it and prints it at the end. */
+const REPORTS = "test-report";
+
+/**
+ * A suite that needs a server. Where the server can't be had the suite is reported as NOT RUN, or fails if
+ * `TOKENKEEP_REQUIRE` lists the server (or is `all`). Await it at the top level of a test file.
+ *
+ * @param name the server, which `register` gets once it answers
+ * @param register registers the tests
+ */
+export async function describeOnServer(
+  name: ServerName,
+  register: (server: TestServer) => void | Promise<void>,
+): Promise<void> {
+  const report = join(REPORTS, `not-run-${name}.txt`);
+  let server: TestServer;
+  try {
+    server = await startServer(name);
+    await rm(report, { force: true });
+  } catch (error) {
+    if (!(error instanceof ServerNotAvailable) || isRequired(name)) throw error;
+    const { message } = error;
+    await mkdir(REPORTS, { recursive: true });
+    await writeFile(report, `${message}\n`);
+    describe(`on ${name}`, () => {
+      it(message, (context) => context.skip(message));
+    });
+    return;
+  }
+  describe(`on ${name}`, async () => {
+    afterAll(() => server.stop());
+    await register(server);
+  });
+}
+
+function isRequired(name: ServerName): boolean {
+  const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
+  return required.includes(name) || required.includes("all");
+}

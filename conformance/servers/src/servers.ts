@@ -1,0 +1,193 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { Redis } from "ioredis";
+import { MongoClient } from "mongodb";
+import { createConnection } from "mysql2/promise";
+import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer } from "testcontainers";
+
+interface ServerKind {
+  /** The variable that names a server to use in place of a container. */
+  readonly variable: string;
+  readonly image: string;
+  readonly port: number;
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly command?: readonly string[];
+  readonly url: (host: string, port: number) => string;
+  /** Resolves once the server answers a request of its own protocol. */
+  readonly ping: (url: string) => Promise<unknown>;
+  /** Runs inside the container once it answers, and before it is handed out. */
+  readonly prepare?: readonly string[];
+}
+
+const SQL = {
+  port: 3306,
+  url: (host: string, port: number) => `mysql://root:test-password@${host}:${port}/tokenkeep`,
+  ping: pingMysql,
+};
+const REDIS = {
+  port: 6379,
+  url: (host: string, port: number) => `redis://${host}:${port}`,
+  ping: pingRedis,
+};
+
+export type ServerName =
+  | "redis"
+  | "valkey"
+  | "mysql"
+  | "mariadb"
+  | "ferretdb"
+  | "mongodb"
+  | "mongodb-replica-set";
+
+const KINDS: Readonly<Record<ServerName, ServerKind>> = {
+  redis: { variable: "REDIS_URL", image: "redis:8", ...REDIS },
+  valkey: { variable: "VALKEY_URL", image: "valkey/valkey:9", ...REDIS },
+  mysql: {
+    variable: "MYSQL_URL",
+    image: "mysql:9",
+    environment: { MYSQL_ROOT_PASSWORD: "test-password", MYSQL_DATABASE: "tokenkeep" },
+    ...SQL,
+  },
+  mariadb: {
+    variable: "MARIADB_URL",
+    image: "mariadb:11",
+    environment: { MARIADB_ROOT_PASSWORD: "test-password", MARIADB_DATABASE: "tokenkeep" },
+    ...SQL,
+  },
+  ferretdb: {
+    variable: "FERRETDB_URL",
+    image: "ghcr.io/ferretdb/ferretdb-eval:2",
+    port: 27017,
+    environment: { POSTGRES_USER: "tokenkeep", POSTGRES_PASSWORD: "test-password" },
+    url: (host: string, port: number) => `mongodb://tokenkeep:test-password@${host}:${port}/tokenkeep`,
+    ping: pingMongo,
+  },
+  mongodb: {
+    variable: "MONGODB_URL",
+    image: "mongo:8",
+    port: 27017,
+    url: (host: string, port: number) => `mongodb://${host}:${port}/tokenkeep`,
+    ping: pingMongo,
+  },
+  "mongodb-replica-set": {
+    variable: "MONGODB_REPLICA_SET_URL",
+    image: "mongo:8",
+    port: 27017,
+    command: ["mongod", "--replSet", "rs0", "--bind_ip_all"],
+    prepare: [
+      "mongosh",
+      "--quiet",
+      "--eval",
+      "rs.initiate({_id:'rs0',members:[{_id:0,host:'localhost:27017'}]})",
+    ],
+    url: (host: string, port: number) => `mongodb://${host}:${port}/tokenkeep?directConnection=true`,
+    ping: pingMongo,
+  },
+};
+
+/** A server that answers. */
+export interface TestServer {
+  readonly name: ServerName;
+  readonly url: string;
+  /** Undefined where the URL came from the environment: such a server can't be stopped or frozen. */
+  readonly container: StartedTestContainer | undefined;
+  stop(): Promise<void>;
+}
+
+/** A server that can't be had here. The message says why, and what to do about it. */
+export class ServerNotAvailable extends Error {
+  override readonly name = "ServerNotAvailable";
+}
+
+/**
+ * A running server: the one that the environment names, otherwise a container of its own.
+ * @throws ServerNotAvailable
+ */
+export async function startServer(name: ServerName): Promise<TestServer> {
+  const kind = KINDS[name];
+  const url = process.env[kind.variable];
+  if (url !== undefined && url !== "") {
+    await untilItAnswers(kind, url);
+    return { name, url, container: undefined, stop: async () => {} };
+  }
+  const container = await startContainer(name, kind);
+  try {
+    const mapped = kind.url(container.getHost(), container.getMappedPort(kind.port));
+    await untilItAnswers(kind, mapped);
+    if (kind.prepare !== undefined) await container.exec([...kind.prepare]);
+    return { name, url: mapped, container, stop: async () => void (await container.stop()) };
+  } catch (error) {
+    await container.stop();
+    throw error;
+  }
+}
+
+async function startContainer(name: ServerName, kind: ServerKind): Promise<StartedTestContainer> {
+  try {
+    await getContainerRuntimeClient();
+  } catch {
+    throw new ServerNotAvailable(
+      `${name} was NOT RUN: there is no Docker engine here. Start one, or set ${kind.variable} to a server's URL.`,
+    );
+  }
+  const container = new GenericContainer(kind.image)
+    .withExposedPorts(kind.port)
+    .withEnvironment({ ...kind.environment });
+  if (kind.command !== undefined) container.withCommand([...kind.command]);
+  try {
+    return await container.start();
+  } catch (error) {
+    throw new ServerNotAvailable(
+      `${name} was NOT RUN: the image ${kind.image} can't be pulled or started here ` +
+        `(${firstLine(error)}). Make it available, or set ${kind.variable} to a server's URL.`,
+    );
+  }
+}
+
+async function untilItAnswers(kind: ServerKind, url: string): Promise<void> {
+  const end = Date.now() + 90_000;
+  for (;;) {
+    try {
+      await kind.ping(url);
+      return;
+    } catch (error) {
+      if (Date.now() > end) {
+        throw new Error(`The server of ${kind.variable} does not answer: ${firstLine(error)}`);
+      }
+      await sleep(200);
+    }
+  }
+}
+
+async function pingRedis(url: string): Promise<void> {
+  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 });
+  client.on("error", () => {}); // told by connect() too
+  try {
+    await client.connect();
+    await client.ping();
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function pingMysql(url: string): Promise<void> {
+  const connection = await createConnection({ uri: url, connectTimeout: 2000 });
+  try {
+    await connection.query("SELECT 1");
+  } finally {
+    connection.destroy();
+  }
+}
+
+async function pingMongo(url: string): Promise<void> {
+  const client = new MongoClient(url, { serverSelectionTimeoutMS: 2000 });
+  try {
+    await client.db().command({ ping: 1 });
+    await client.db().collection("ping").findOne({});
+  } finally {
+    await client.close();
+  }
+}
+
+function firstLine(error: unknown): string {
+  return String(error instanceof Error ? error.message : error).split("\n", 1)[0] ?? "";
+}
