@@ -1,0 +1,36 @@
+// Runs every package's tests, then says how many there were and names what could not be run.
+// A second run with nothing changed is served from turbo's cache, reports included.
+import { spawnSync } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+
+const folders = [...readdirSync("packages").map((name) => join("packages", name)), "conformance", "examples"];
+const reports = folders.map((folder) => join(folder, "test-report"));
+
+for (const report of reports) rmSync(report, { recursive: true, force: true });
+
+// whether there is a Docker engine decides what runs, so it belongs to what the cache goes by
+const docker = spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0;
+const { status } = spawnSync(
+  "turbo",
+  ["run", "test", "--continue", "--concurrency=2", "--output-logs=new-only", ...process.argv.slice(2)],
+  { stdio: "inherit", env: { ...process.env, TOKENKEEP_DOCKER: docker ? "yes" : "no" } },
+);
+
+const totals = { passed: 0, failed: 0, skipped: 0 };
+const notRun = new Set();
+for (const report of reports.filter((folder) => existsSync(folder))) {
+  for (const name of readdirSync(report)) {
+    const text = readFileSync(join(report, name), "utf8");
+    if (name.startsWith("not-run-")) notRun.add(text.trim());
+    if (name !== "results.json") continue;
+    const result = JSON.parse(text);
+    totals.passed += result.numPassedTests;
+    totals.failed += result.numFailedTests;
+    totals.skipped += result.numPendingTests + result.numTodoTests;
+  }
+}
+if (notRun.size > 0) console.log(`\nNOT RUN:\n${[...notRun].map((line) => `  ${line}`).join("\n")}`);
+console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
+if (totals.passed === 0) console.log("No test ran.");
+process.exit(status === 0 && totals.passed > 0 && totals.failed === 0 ? 0 : 1);

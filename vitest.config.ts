@@ -1,0 +1,13 @@
+import { defineConfig } from "vitest/config";
+
+// Shared by every package, each of which runs it in its own folder.
+export default defineConfig({
+  test: {
+    include: ["test/**/*.test.ts"],
+    reporters: ["default", ["json", { outputFile: "test-report/results.json" }]],
+    // real servers and child processes on a small machine
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    maxWorkers: 2,
+  },
+});
