@@ -29,7 +29,8 @@ export interface Backend {
   readonly namespaces: boolean;
 
   /**
-   * Connects and sets the schema up. Called before anything else, once; again only if it failed.
+   * Connects and sets the schema up. Called before anything else, once; again only if it failed or did not
+   * end within the time limit.
    * Many processes may do it at the same moment (contract 5.2).
    */
   open(): MaybePromise<void>;

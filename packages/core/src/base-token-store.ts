@@ -93,11 +93,9 @@ export class BaseTokenStore implements TokenStore {
     const seen: TokenFields[] = [fields];
     // Callers of this process that save one token wait for each other here instead of racing for the record.
     const line = fields.id ?? lookupsFor(fields, true)[0]?.key ?? "";
-    return this.#call(
-      seen,
-      () => this.#saves.enter(line, async () => tokenOf(await this.#save(fields, ifRevision, limit, seen))),
-      limit,
-    );
+    // The line is left in time also where the backend never answers: who stands behind must get a turn.
+    const turn = (): Promise<TokenRecord> => limit.race(this.#save(fields, ifRevision, limit, seen));
+    return this.#call(seen, async () => tokenOf(await this.#saves.enter(line, turn)), limit);
   }
 
   async #save(
@@ -106,6 +104,7 @@ export class BaseTokenStore implements TokenStore {
     limit: TimeLimit,
     seen: TokenFields[],
   ): Promise<TokenRecord> {
+    limit.check(); // the turn may have come too late
     const ways = lookupsFor(given, true);
     const read = this.#backend.read(ways, (record) => isDecisive(record, given));
     let records = isPromise(read) ? await read : read;
@@ -246,20 +245,25 @@ export class BaseTokenStore implements TokenStore {
     if (this.#underWay === 0) this.#whenIdle?.();
   }
 
-  // Callers that come meanwhile share one attempt; after a failure the next call tries anew.
+  // Callers that come meanwhile share one attempt. Where it fails, or does not end in time, the next call
+  // makes another.
   async #open(limit: TimeLimit): Promise<void> {
     if (this.#state === "open") return;
     this.#wasUsed = true;
-    this.#opening ??= (async () => {
-      try {
-        await this.#backend.open();
-        if (this.#state === "new") this.#state = "open";
-      } catch (error) {
+    if (this.#opening === undefined) {
+      const opening = this.#attemptToOpen();
+      this.#opening = opening;
+      opening.catch(() => {
         this.#opening = undefined;
-        throw error;
-      }
-    })();
+      });
+    }
     await limit.race(this.#opening);
+  }
+
+  async #attemptToOpen(): Promise<void> {
+    const opening = this.#backend.open();
+    if (isPromise(opening)) await new TimeLimit(this.#timeoutMs, this.#backend.name).race(opening);
+    if (this.#state === "new") this.#state = "open";
   }
 
   #explain(error: unknown, seen: readonly TokenFields[]): TokenStoreError {

@@ -104,6 +104,8 @@ function checkUser(user: unknown): string | null {
   if (typeof user !== "object") {
     throw invalid(`userSignature must be an object { name }, not ${typeName(user)}.`, "userSignature");
   }
+  // Zoho's own UserSignature hides its name behind getName(): taken for "no user", it would find another's
+  if (!("name" in user)) throw invalid("userSignature must be an object { name }.", "userSignature");
   for (const property in user) {
     if (property !== "name") throw unknown(`userSignature.${property}`);
   }
