@@ -127,8 +127,21 @@ export class OAuthToken implements TokenInput {
 
   /** The plain properties, **secrets included**. */
   toPlain(): PlainToken {
-    const { userName, ...rest } = publicFields(this.#fields);
-    return { ...rest, userSignature: userName === null ? null : { name: userName } };
+    const fields = this.#fields;
+    const { userName } = fields;
+    return {
+      id: fields.id,
+      userSignature: userName === null ? null : { name: userName },
+      clientId: fields.clientId,
+      clientSecret: fields.clientSecret,
+      redirectUrl: fields.redirectUrl,
+      grantToken: fields.grantToken,
+      refreshToken: fields.refreshToken,
+      accessToken: fields.accessToken,
+      expiresAt: fields.expiresAt,
+      apiDomain: fields.apiDomain,
+      revision: fields.revision,
+    };
   }
 
   /** What `JSON.stringify` and the console show: every secret masked. */
@@ -167,20 +180,4 @@ export function tokenOf(fields: TokenFields): OAuthToken {
 function plainOf(input: unknown): unknown {
   const toPlain: unknown = (input as { toPlain?: unknown } | null | undefined)?.toPlain;
   return typeof toPlain === "function" ? toPlain.call(input) : input;
-}
-
-function publicFields(fields: TokenFields): TokenFields {
-  return {
-    id: fields.id,
-    userName: fields.userName,
-    clientId: fields.clientId,
-    clientSecret: fields.clientSecret,
-    redirectUrl: fields.redirectUrl,
-    grantToken: fields.grantToken,
-    refreshToken: fields.refreshToken,
-    accessToken: fields.accessToken,
-    expiresAt: fields.expiresAt,
-    apiDomain: fields.apiDomain,
-    revision: fields.revision,
-  };
 }

@@ -7,11 +7,8 @@ import {
   UNIQUE_KEYS,
 } from "@tokenkeep/core";
 import { MemoryLeases } from "./memory-leases.js";
-
-interface Entry {
-  readonly record: TokenRecord;
-  readonly keys: RecordKeys;
-}
+import { SavedOrder } from "./saved-order.js";
+import { type Entry, UserRecords } from "./user-records.js";
 
 /** Maps by id and by key. Everything is answered at once, so that nothing can come in between. */
 export class MemoryBackend implements Backend {
@@ -28,8 +25,8 @@ export class MemoryBackend implements Backend {
     refreshToken: new Map<string, Entry>(),
     accessToken: new Map<string, Entry>(),
   };
-  /** The ids of a user's records, the one saved last at the end. */
-  #byUser = new Map<string, Set<string>>();
+  #byUser = new Map<string, UserRecords>();
+  #order = new SavedOrder();
 
   open(): void {}
 
@@ -51,13 +48,13 @@ export class MemoryBackend implements Backend {
   #look({ kind, key }: Lookup): TokenRecord | undefined {
     if (kind === "id") return this.#byId.get(key)?.record;
     if (kind !== "user") return this.#byKey[kind].get(key)?.record;
-    const last = [...(this.#byUser.get(key) ?? [])].at(-1);
-    return last === undefined ? undefined : this.#byId.get(last)?.record;
+    return this.#byUser.get(key)?.last()?.record;
   }
 
   insert(record: TokenRecord, keys: RecordKeys): boolean {
     if (this.#byId.has(record.id) || this.#isTaken(keys, undefined)) return false;
     this.#add({ record, keys });
+    this.#order.add(record);
     return true;
   }
 
@@ -84,23 +81,23 @@ export class MemoryBackend implements Backend {
       const key = keys[kind];
       if (key !== null) this.#byKey[kind].set(key, entry);
     }
-    if (keys.user !== null) {
-      const ids = this.#byUser.get(keys.user);
-      if (ids === undefined) this.#byUser.set(keys.user, new Set([record.id]));
-      else ids.add(record.id);
-    }
+    if (keys.user === null) return;
+    const records = this.#byUser.get(keys.user) ?? new UserRecords();
+    this.#byUser.set(keys.user, records);
+    records.add(entry);
   }
 
-  /** Takes all that leads to a record away, but leaves its place in the order of first saves. */
-  #drop({ record, keys }: Entry): void {
+  /** Takes the keys that lead to a record away. */
+  #drop(entry: Entry): void {
+    const { keys } = entry;
     for (const kind of UNIQUE_KEYS) {
       const key = keys[kind];
       if (key !== null) this.#byKey[kind].delete(key);
     }
     if (keys.user === null) return;
-    const ids = this.#byUser.get(keys.user);
-    ids?.delete(record.id);
-    if (ids?.size === 0) this.#byUser.delete(keys.user);
+    const records = this.#byUser.get(keys.user);
+    records?.delete(entry);
+    if (records?.isEmpty) this.#byUser.delete(keys.user);
   }
 
   remove(id: string): void {
@@ -108,15 +105,17 @@ export class MemoryBackend implements Backend {
     if (entry === undefined) return;
     this.#drop(entry);
     this.#byId.delete(id);
+    this.#order.delete(entry.record);
   }
 
   clear(): void {
     this.#byId = new Map();
     this.#byUser = new Map();
+    this.#order = new SavedOrder();
     for (const kind of UNIQUE_KEYS) this.#byKey[kind] = new Map();
   }
 
   scan(after: Place | null, limit: number | null): TokenRecord[] {
-    return [];
+    return this.#order.page(after, limit).map(({ id }) => this.#byId.get(id)!.record);
   }
 }

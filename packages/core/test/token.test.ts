@@ -1,0 +1,94 @@
+import { inspect } from "node:util";
+import { describe, expect, it } from "vitest";
+import { isTokenStoreError, OAuthToken, UserSignature, withoutSecrets } from "../src/index.js";
+
+const full = {
+  id: "1",
+  userSignature: { name: "ann" },
+  clientId: "app",
+  clientSecret: "s-client",
+  redirectUrl: "https://example.com/cb",
+  grantToken: "s-grant",
+  refreshToken: "s-refresh",
+  accessToken: "s-access",
+  expiresAt: 5,
+  apiDomain: "https://example.com",
+  revision: 3,
+};
+
+describe("OAuthToken", () => {
+  it("gives back what it was given, and null for what it was not", () => {
+    expect(new OAuthToken(full).toPlain()).toEqual(full);
+    expect(Object.values(new OAuthToken({ id: "", clientId: undefined }).toPlain())).toEqual(
+      Array.from({ length: 11 }, () => null),
+    );
+  });
+
+  it("shows no secret unless asked", () => {
+    const token = new OAuthToken(full);
+    const shown = [inspect(token, { depth: 9, showHidden: true }), JSON.stringify(token), `${token}`].join();
+    expect(shown).not.toMatch(/s-(client|grant|refresh|access)/);
+    expect(shown).toContain("ann");
+  });
+
+  it("is changed by a copy only", () => {
+    const token = new OAuthToken(full);
+    expect(token.with({ accessToken: "b", expiresAt: null }).toPlain()).toEqual({
+      ...full,
+      accessToken: "b",
+      expiresAt: null,
+    });
+    expect(token.accessToken).toBe("s-access");
+    expect(() => Object.assign(token, { accessToken: "c" })).toThrow(TypeError);
+    expect(() => Object.assign(new UserSignature("ann"), { name: "bob" })).toThrow(TypeError);
+  });
+
+  it("takes a token of another copy of this package", () => {
+    const foreign = { toPlain: () => full };
+    expect(new OAuthToken(foreign as never).toPlain()).toEqual(full);
+  });
+
+  it("counts whole seconds to its end", () => {
+    expect(new OAuthToken({ expiresAt: Date.now() + 61_500 }).expiresIn).toBe(61);
+    expect(new OAuthToken({ expiresAt: 1 }).expiresIn).toBe(0);
+    expect(new OAuthToken().expiresIn).toBeNull();
+  });
+
+  it.each([
+    [{ accessToken: 1 }, "accessToken"],
+    [{ id: "x".repeat(256) }, "id"],
+    [{ refreshToken: "é".repeat(32_769) }, "refreshToken"],
+    [{ clientId: "\ud800" }, "clientId"],
+    [{ expiresAt: 1.5 }, "expiresAt"],
+    [{ expiresAt: "5" }, "expiresAt"],
+    [{ revision: 0 }, "revision"],
+    [{ userSignature: "ann" }, "userSignature"],
+    [{ userSignature: {} }, "userSignature"],
+    [{ userSignature: { name: 1 } }, "userSignature.name"],
+    [{ userSignature: { name: "a", mail: "b" } }, "userSignature.mail"],
+    [{ expiresIn: 3600 }, "expiresIn"],
+  ])("refuses %j, naming %s", (input, property) => {
+    let error: unknown;
+    try {
+      new OAuthToken(input as never);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(isTokenStoreError(error)).toBe(true);
+    expect(error).toMatchObject({ code: "ERR_INVALID_TOKEN", property });
+  });
+
+  it.each([null, 5, "token", [], new Map(), new (class Token {})()])("refuses %s for a token", (input) => {
+    expect(() => new OAuthToken(input as never)).toThrow();
+  });
+});
+
+describe("withoutSecrets", () => {
+  it("blots out the longer of two secrets first, in message, stack and codes", () => {
+    const error = Object.assign(new Error("abc abcdef"), { code: "abc", args: ["abc"] });
+    const copy = withoutSecrets(error, ["abc", "abcdef", ""]);
+    expect(copy.message).toBe("*** ***");
+    expect(inspect(copy)).not.toContain("abc");
+    expect(copy).toMatchObject({ code: "***" });
+  });
+});

@@ -1,0 +1,6 @@
+import { MemoryTokenStore } from "@tokenkeep/memory";
+
+export default {
+  name: "memory",
+  open: (_space, options) => new MemoryTokenStore(options),
+};
