@@ -1,0 +1,192 @@
+import { describe, expect, it } from "vitest";
+import { joinTokens, readZohoCsv, readZohoRows } from "../src/zoho-formats/index.js";
+
+const HEADER =
+  "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
+
+describe("readZohoCsv", () => {
+  it("reads what the TypeScript SDK writes", () => {
+    const { rows, problems } = readZohoCsv(`${HEADER}\n1,ada,c,s,r,a,,1700000000123,https://x,https://api`);
+    expect(problems).toEqual([]);
+    expect(rows[0]?.where).toBe("line 2");
+    expect(rows[0]?.token.toPlain()).toEqual({
+      id: "1",
+      userSignature: { name: "ada" },
+      clientId: "c",
+      clientSecret: "s",
+      refreshToken: "r",
+      accessToken: "a",
+      grantToken: null,
+      expiresAt: 1700000000123,
+      redirectUrl: "https://x",
+      apiDomain: "https://api",
+      revision: null,
+    });
+  });
+
+  it("reads user_name, nine columns, BOM, CRLF, blank lines and what the SDK makes of them", () => {
+    const nine = HEADER.replace("user_mail", "user_name").replace(",api_domain", "");
+    const { rows, problems } = readZohoCsv(
+      `\uFEFF${nine}\n1,ada,c,s,r,a,,,\r\n\n,\n   \n2,bob,c,s,r2,,g,NaN,\n`,
+    );
+    expect(problems).toEqual([]);
+    expect(rows.map(({ where, token }) => [where, token.userSignature?.name, token.expiresAt])).toEqual([
+      ["line 2", "ada", null],
+      ["line 6", "bob", null],
+    ]);
+    expect(rows[0]?.token.redirectUrl).toBeNull();
+  });
+
+  it("reads Python's quoting, also over several lines", () => {
+    const python = HEADER.replace("user_mail", "user_name").replace("redirect_url", "redirect_uri");
+    const { rows, problems } = readZohoCsv(
+      `${python}\r\n1,"a, ""b""\r\nc",c,s,r,,,,https://x,\r\n2,"open,c,s,r2,,,,,\r\n3,d,c,s,r3,,,,,\r\n`,
+    );
+    expect(rows.map(({ where, token }) => [where, token.userSignature?.name])).toEqual([
+      ["line 2", 'a, "b"\r\nc'],
+      ["line 5", "d"],
+    ]);
+    expect(rows[0]?.token.redirectUrl).toBe("https://x");
+    expect(problems).toEqual([{ where: "line 4", reason: expect.stringMatching(/quotation/) }]);
+  });
+
+  it("takes a quotation mark as it is where the SDK quotes nothing", () => {
+    const { rows } = readZohoCsv(`${HEADER}\n1,"ada",c,s,r",,,,,`);
+    expect(rows[0]?.token.userSignature?.name).toBe('"ada"');
+    expect(rows[0]?.token.refreshToken).toBe('r"');
+  });
+
+  it("reports a line that can't be told apart, and shows no value of it", () => {
+    const { rows, problems } = readZohoCsv(
+      `${HEADER}\n1,a,b,c,s,SECRET,,,,,\n2,ada,c,s,SECRET\n3,ada,c,s,SECRET,,,soon,,\n4,ada,c,s,,,,,,\n5,bob,c,s,r,,,,,`,
+    );
+    expect(rows.map(({ where }) => where)).toEqual(["line 6"]);
+    expect(problems.map(({ where }) => where)).toEqual(["line 2", "line 3", "line 4", "line 5"]);
+    expect(JSON.stringify(problems)).not.toContain("SECRET");
+  });
+
+  it.each([
+    ["a duplicate column", `${HEADER},id\n`],
+    ["two names of one column", `${HEADER},user_name\n`],
+    ["an unknown column", `${HEADER},colour\n`],
+    ["no header", "1,ada,c,s,SECRET,a,,,,\n"],
+  ])("refuses %s", (_what, text) => {
+    expect(() => readZohoCsv(text)).toThrowError(expect.objectContaining({ code: "ERR_CORRUPT" }));
+    expect(() => readZohoCsv(text)).not.toThrowError(/SECRET/);
+  });
+
+  it("finds nothing in an empty file and in one with a header alone", () => {
+    expect(readZohoCsv("")).toEqual({ rows: [], problems: [] });
+    expect(readZohoCsv(HEADER)).toEqual({ rows: [], problems: [] });
+  });
+});
+
+describe("readZohoRows", () => {
+  it("reads text, numbers, nulls, either name of the user, and passes over other columns", () => {
+    const { rows, problems } = readZohoRows([
+      { id: 5, user_mail: "ada", refresh_token: "r", expiry_time: 1700000000000n, colour: new Date(0) },
+      { id: "6", user_name: "bob", user_mail: null, refresh_token: "null", expiry_time: "1700000000001" },
+    ]);
+    expect(problems).toEqual([]);
+    expect(rows.map(({ token }) => [token.id, token.userSignature?.name, token.expiresAt])).toEqual([
+      ["5", "ada", 1700000000000],
+      ["6", "bob", 1700000000001],
+    ]);
+    expect(rows[1]?.token.refreshToken).toBe("null");
+  });
+
+  it("reports a row with its number and id", () => {
+    const { rows, problems } = readZohoRows([
+      { id: "5", refresh_token: "r", expiry_time: "soon" },
+      { id: "6", user_name: "a", user_mail: "b", refresh_token: "r" },
+      { user_name: "junk" },
+    ]);
+    expect(rows).toEqual([]);
+    expect(problems.map(({ where }) => where)).toEqual(['row 1 (id "5")', 'row 2 (id "6")', "row 3"]);
+  });
+});
+
+describe("joinTokens", () => {
+  const join = (...rows: Record<string, unknown>[]) => joinTokens(readZohoRows(rows));
+
+  it("makes one record of a user's rows: the newest value, the first id, nothing lost", () => {
+    const { entries, problems } = join(
+      {
+        id: "1",
+        user_name: "ada",
+        client_id: "c",
+        refresh_token: "r1",
+        access_token: "a1",
+        expiry_time: "30",
+      },
+      { id: "2", user_name: "ada", client_id: "c", grant_token: "g", access_token: "a2", expiry_time: "20" },
+      { id: "3", user_name: "ada", client_id: "c", refresh_token: "r3" },
+    );
+    expect(problems).toEqual([]);
+    expect(entries).toHaveLength(1);
+    expect(entries[0]?.record).toMatchObject({
+      id: "1",
+      grantToken: "g",
+      refreshToken: "r3",
+      accessToken: "a1",
+      expiresAt: 30,
+      revision: 1,
+    });
+  });
+
+  it("keeps users and clients apart, and the order", () => {
+    const { entries } = join(
+      { id: "9", user_name: "ada", client_id: "c1", refresh_token: "r1" },
+      { id: "10", user_name: "ada", client_id: "c2", refresh_token: "r2" },
+      { id: "2", user_name: "bob", client_id: "c1", refresh_token: "r3" },
+    );
+    expect(entries.map(({ record }) => record.id)).toEqual(["9", "10", "2"]);
+    const times = entries.map(({ record }) => record.createdAt);
+    expect(times).toEqual([...times].sort((a, b) => a - b));
+  });
+
+  it("joins what one later row shows to be the same", () => {
+    const { entries, problems } = join(
+      { id: "1", user_name: "ada", refresh_token: "old" },
+      { id: "2", refresh_token: "r" },
+      { id: "3", user_name: "ada", refresh_token: "r" },
+    );
+    expect(problems).toEqual([]);
+    expect(entries.map(({ record }) => [record.id, record.refreshToken])).toEqual([["1", "r"]]);
+  });
+
+  it("reports a row that can't be joined with the row it met", () => {
+    const { entries, problems } = join(
+      { id: "1", user_name: "ada", refresh_token: "SECRET" },
+      { id: "1", user_name: "bob", refresh_token: "r2" },
+      { id: "3", user_name: "eve", refresh_token: "SECRET" },
+    );
+    expect(entries.map(({ record }) => record.userName)).toEqual(["ada"]);
+    expect(problems).toEqual([
+      { where: 'row 2 (id "1")', reason: expect.stringMatching(/same id as row 1 \(id "1"\)/) },
+      { where: 'row 3 (id "3")', reason: expect.stringMatching(/same refreshToken as row 1/) },
+    ]);
+  });
+
+  it("never gives one key to two records, whatever the rows", () => {
+    const rows = Array.from({ length: 3000 }, (_, i) => ({
+      id: String(i % 1000),
+      user_name: i % 3 === 0 ? "" : `u${(i * 7) % 400}`,
+      client_id: i % 5 === 0 ? null : `c${i % 2}`,
+      refresh_token: `r${(i * 13) % 900}`,
+      access_token: `a${(i * 17) % 1100}`,
+      expiry_time: i % 2 === 0 ? String((i * 31) % 1000) : null,
+    }));
+    const { entries, problems } = join(...rows);
+    const seen = new Set<string>();
+    for (const { record, keys } of entries) {
+      for (const key of [`id ${record.id}`, keys.userClient, keys.refreshToken, keys.accessToken]) {
+        if (key === null) continue;
+        expect(seen.has(key)).toBe(false);
+        seen.add(key);
+      }
+    }
+    expect(entries.length).toBeGreaterThan(0);
+    expect(problems.length).toBeGreaterThan(0);
+  });
+});
