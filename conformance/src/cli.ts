@@ -1,0 +1,95 @@
+#!/usr/bin/env node
+import { writeFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+import { junitOf, markdownOf, textOf } from "./report.js";
+import { runConformance } from "./run.js";
+
+const USAGE = `Usage: conformance ./my-store.mjs [options]
+
+Checks a token store against the contract. The module's default export is
+{ name, open(space, { namespace, timeoutMs, leaseMs }), destroy?(space) }.
+
+  --only 3.4        only this paragraph, or section (3); may be given again
+  --seed N          repeat what a run with this seed did
+  --rounds N        how often each kill test kills (3)
+  --json FILE       write the report as JSON
+  --junit FILE      write the report as JUnit XML
+  --markdown FILE   write a table for the store's README
+  --help            this text
+
+Exits 0 if no case failed, 1 if one did, 2 if it could not run.`;
+
+const CLEAR_LINE = "\r\u001b[K";
+
+class Misuse extends Error {}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parse();
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const [path, ...rest] = positionals;
+  if (path === undefined || rest.length > 0) throw new Misuse("Name one module.");
+  const report = await runConformance(pathToFileURL(resolve(path)), {
+    only: values.only,
+    seed: count("seed", values.seed),
+    rounds: count("rounds", values.rounds),
+    onProgress: progress,
+  });
+  if (report.cases.length === 0) throw new Misuse("No case is of that paragraph.");
+  if (process.stdout.isTTY) process.stdout.write(CLEAR_LINE);
+  console.log(textOf(report));
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (values.junit !== undefined) await writeFile(values.junit, junitOf(report));
+  if (values.markdown !== undefined) await writeFile(values.markdown, markdownOf(report));
+  return report.summary.failed === 0 ? 0 : 1;
+}
+
+// its type is what parseArgs infers
+function parse() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        only: { type: "string", multiple: true },
+        seed: { type: "string" },
+        rounds: { type: "string" },
+        json: { type: "string" },
+        junit: { type: "string" },
+        markdown: { type: "string" },
+        help: { type: "boolean", short: "h" },
+      },
+    });
+  } catch (error) {
+    throw new Misuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function count(name: string, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (!/^\d{1,10}$/.test(text)) throw new Misuse(`--${name} takes a whole number.`);
+  return Number(text);
+}
+
+function progress(
+  result: { name: string; paragraph: string; status: string },
+  done: number,
+  total: number,
+): void {
+  if (process.stdout.isTTY) {
+    const line = `${done}/${total} ${result.paragraph} ${result.name}`;
+    process.stdout.write(`${CLEAR_LINE}${line.slice(0, (process.stdout.columns ?? 80) - 1)}`);
+  } else if (result.status === "failed") {
+    console.log(`failed: ${result.paragraph} ${result.name}`);
+  }
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  console.error(error instanceof Misuse ? `${error.message}\n\n${USAGE}` : error);
+  process.exitCode = 2;
+}

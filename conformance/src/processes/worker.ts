@@ -1,0 +1,75 @@
+// The program of the kit's child processes: opens a store as the module says, and does the jobs it is told.
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TokenStore } from "@tokenkeep/core";
+import { runJob } from "./jobs.js";
+import type { ChildMessage, ParentMessage, RunMessage, StartMessage, WireError } from "./protocol.js";
+
+interface StoreModule {
+  readonly default: {
+    open(space: StartMessage["space"], options: StartMessage["options"]): TokenStore | Promise<TokenStore>;
+  };
+}
+
+let store: TokenStore | undefined;
+let isLeaving = false;
+const running = new Map<number, AbortController>();
+
+process.on("message", (message: ParentMessage) => {
+  if (message.kind === "start") void start(message);
+  else if (message.kind === "run") void run(message);
+  else running.get(message.call)?.abort();
+});
+
+// A child never outlives its parent, however that ended.
+process.on("disconnect", () => {
+  if (!isLeaving) process.exit(1);
+});
+
+async function start({ moduleUrl, space, options }: StartMessage): Promise<void> {
+  try {
+    const imported = (await import(moduleUrl)) as StoreModule;
+    store = await imported.default.open(space, options);
+    await tell({ kind: "ready" });
+  } catch (error) {
+    await tell({ kind: "broken", error: wireError(error) });
+  }
+}
+
+async function run({ call, job, args, startAt }: RunMessage): Promise<void> {
+  const stop = new AbortController();
+  running.set(call, stop);
+  try {
+    if (store === undefined) throw new Error("There is no store yet.");
+    await sleep(Math.max(0, startAt - Date.now()));
+    const report = (event: unknown): Promise<void> => tell({ kind: "event", call, event });
+    const result = await runJob(job, args, { store, stop: stop.signal, report });
+    await tell({ kind: "result", call, result });
+    if (job === "closeAndLeave") leave();
+  } catch (error) {
+    await tell({ kind: "error", call, error: wireError(error) });
+  } finally {
+    running.delete(call);
+  }
+}
+
+function leave(): void {
+  isLeaving = true;
+  process.disconnect();
+}
+
+/** Resolves once the message is written, or can't be any more. */
+function tell(message: ChildMessage): Promise<void> {
+  return new Promise((resolve) => {
+    process.send?.(message, () => resolve());
+  });
+}
+
+function wireError(error: unknown): WireError {
+  const { name, message, code, retryable } = error as Partial<WireError>;
+  return {
+    name: String(name ?? typeof error),
+    message: String(message ?? error),
+    code: typeof code === "string" ? code : null,
+    retryable: typeof retryable === "boolean" ? retryable : null,
+  };
+}

@@ -1,0 +1,55 @@
+import type { Case } from "./case.js";
+import { type RunOptions, select } from "./run.js";
+import { loadSubject, missing, runCase } from "./run-case.js";
+
+/** What any test runner has: vitest, jest, mocha, node:test. */
+export interface TestRunner {
+  describe(name: string, register: () => void): unknown;
+  it(name: string, run: () => Promise<void>, timeoutMs?: number): unknown;
+}
+
+/** Above every case's own limit, which ends it with a message. */
+const RUNNER_TIMEOUT_MS = 600_000;
+
+/**
+ * Registers the kit's cases with a test runner: await it at the top level of a test file.
+ *
+ * A case that does not apply to the store, by what it declares, is registered as passed with the reason in
+ * its name.
+ * @param moduleUrl the URL of the store's module
+ */
+export async function registerConformance(
+  moduleUrl: string | URL,
+  { describe, it }: TestRunner,
+  options: Omit<RunOptions, "onProgress"> = {},
+): Promise<void> {
+  const subject = await loadSubject(moduleUrl, options);
+  const cases = select(options.only);
+  const sections = [...new Set(cases.map(sectionOf))];
+  describe(`${subject.module.name} keeps the contract (seed ${subject.seed})`, () => {
+    for (const section of sections) {
+      describe(`section ${section}`, () => {
+        for (const test of cases.filter((one) => sectionOf(one) === section)) {
+          const lacks = missing(test, subject.capabilities);
+          const title = `${test.paragraph} ${test.name}`;
+          if (lacks.length > 0) it(`${title} (not applicable: needs ${lacks.join(", ")})`, async () => {});
+          else register(it, title, () => runCase(test, subject));
+        }
+      });
+    }
+  });
+}
+
+function sectionOf({ paragraph }: Case): string {
+  return paragraph.split(".")[0]!;
+}
+
+// A limit as third argument is what vitest and jest take; node:test takes options second, and has no limit by
+// itself; mocha's is set from within.
+function register(it: TestRunner["it"], title: string, run: () => Promise<void>): void {
+  const test = function (this: { timeout?: unknown } | undefined): Promise<void> {
+    if (typeof this?.timeout === "function") this.timeout(RUNNER_TIMEOUT_MS);
+    return run();
+  };
+  it(title, test, RUNNER_TIMEOUT_MS);
+}

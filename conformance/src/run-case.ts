@@ -1,0 +1,117 @@
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Capabilities, TokenStore } from "@tokenkeep/core";
+import type { Capability, Case, Kit, OpenOptions, Space, StoreModule } from "./case.js";
+
+/** A store as the kit knows it: its module, and what it declares. */
+export interface Subject {
+  readonly module: StoreModule;
+  readonly moduleUrl: string;
+  readonly capabilities: Capabilities;
+  readonly seed: number;
+  readonly rounds: number;
+}
+
+const CASE_TIMEOUT_MS = 60_000;
+
+/**
+ * Imports a store's module and asks the store what it declares.
+ * @throws Error where the module is not of the shape that the kit needs
+ */
+export async function loadSubject(
+  moduleUrl: string | URL,
+  options: { seed?: number | undefined; rounds?: number | undefined } = {},
+): Promise<Subject> {
+  const url = String(moduleUrl);
+  const imported = (await import(url)) as { default?: Partial<StoreModule> };
+  const module = imported.default;
+  if (typeof module?.name !== "string" || typeof module.open !== "function") {
+    throw new Error(`${url} must have a default export { name, open(space, options) }.`);
+  }
+  const subject = {
+    module: module as StoreModule,
+    moduleUrl: url,
+    seed: options.seed ?? Number.parseInt(randomBytes(4).toString("hex"), 16) >>> 1,
+    rounds: options.rounds ?? 3,
+  };
+  return { ...subject, capabilities: await capabilitiesOf(subject.module) };
+}
+
+async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
+  const space = await newSpace();
+  try {
+    const store = await module.open(space);
+    const declared: Partial<Capabilities> = store.capabilities ?? {};
+    await store.close();
+    // what is not declared is absent; that each is declared at all is a case of section 8
+    return {
+      durable: declared.durable === true,
+      shared: declared.shared === true,
+      revisions: declared.revisions === true,
+      locks: declared.locks === true,
+      namespaces: declared.namespaces === true,
+      iteration: declared.iteration === true,
+    };
+  } finally {
+    await removeSpace(module, space);
+  }
+}
+
+/** The capabilities that a case needs and the store does not declare. */
+export function missing(test: Case, capabilities: Capabilities): Capability[] {
+  return (test.needs ?? []).filter((capability) => !capabilities[capability]);
+}
+
+/** Runs a case on a fresh space, and leaves nothing behind. Rejects with what the case found. */
+export async function runCase(test: Case, subject: Subject): Promise<void> {
+  const space = await newSpace();
+  const stores: TokenStore[] = [];
+  const endings: (() => void | Promise<void>)[] = [];
+  const open = async (options?: OpenOptions): Promise<TokenStore> => {
+    const store = await subject.module.open(space, options);
+    stores.push(store);
+    return store;
+  };
+  try {
+    const kit: Kit = {
+      ...subject,
+      space,
+      store: await open(),
+      open,
+      onEnd: (work) => void endings.push(work),
+    };
+    await inTime(test.timeoutMs ?? CASE_TIMEOUT_MS, test.run(kit));
+  } finally {
+    for (const end of endings.reverse()) await end();
+    // a store that can't close is told by the cases of 5.4, not by every case
+    await Promise.allSettled(stores.map((store) => inTime(CASE_TIMEOUT_MS, store.close())));
+    await removeSpace(subject.module, space);
+  }
+}
+
+async function newSpace(): Promise<Space> {
+  return {
+    id: `tk_${randomBytes(8).toString("hex")}`,
+    directory: await mkdtemp(join(tmpdir(), "tokenkeep-kit-")),
+  };
+}
+
+async function removeSpace(module: StoreModule, space: Space): Promise<void> {
+  await module.destroy?.(space);
+  await rm(space.directory, { recursive: true, force: true });
+}
+
+/** Not every test runner has a time limit for a case, and a store that hangs has to fail in each. */
+async function inTime<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const over = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`did not end within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, over]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

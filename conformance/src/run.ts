@@ -1,0 +1,91 @@
+import type { Capabilities } from "@tokenkeep/core";
+import type { Case } from "./case.js";
+import { allCases } from "./cases/index.js";
+import { loadSubject, missing, runCase, type Subject } from "./run-case.js";
+
+export interface RunOptions {
+  /** Only these paragraphs: `3` for a section, `3.4` for a paragraph. */
+  readonly only?: readonly string[] | undefined;
+  /** Repeats what a run with this seed did. */
+  readonly seed?: number | undefined;
+  /** How often each kill test kills; 3 unless told otherwise. */
+  readonly rounds?: number | undefined;
+  /** Is told of each case when it is done. */
+  readonly onProgress?: ((result: CaseResult, done: number, total: number) => void) | undefined;
+}
+
+export interface CaseResult {
+  readonly name: string;
+  readonly paragraph: string;
+  readonly status: "passed" | "failed" | "not-applicable";
+  /** Why it failed or did not apply; empty where it passed. */
+  readonly message: string;
+}
+
+export interface Report {
+  readonly store: string;
+  readonly capabilities: Capabilities;
+  readonly seed: number;
+  readonly summary: { readonly passed: number; readonly failed: number; readonly notApplicable: number };
+  readonly cases: readonly CaseResult[];
+}
+
+/** The cases of these paragraphs; all of them where none is named. */
+export function select(only: readonly string[] = []): Case[] {
+  if (only.length === 0) return [...allCases];
+  return allCases.filter(({ paragraph }) =>
+    only.some((wanted) => paragraph === wanted || paragraph.startsWith(`${wanted}.`)),
+  );
+}
+
+/**
+ * Runs the kit without a test runner.
+ * @param moduleUrl the URL of the store's module
+ */
+export async function runConformance(moduleUrl: string | URL, options: RunOptions = {}): Promise<Report> {
+  const subject = await loadSubject(moduleUrl, options);
+  const cases = select(options.only);
+  const results: CaseResult[] = [];
+  for (const test of cases) {
+    const result = await resultOf(test, subject);
+    results.push(result);
+    options.onProgress?.(result, results.length, cases.length);
+  }
+  const count = (status: CaseResult["status"]): number =>
+    results.filter((result) => result.status === status).length;
+  return {
+    store: subject.module.name,
+    capabilities: subject.capabilities,
+    seed: subject.seed,
+    summary: { passed: count("passed"), failed: count("failed"), notApplicable: count("not-applicable") },
+    cases: results,
+  };
+}
+
+async function resultOf(test: Case, subject: Subject): Promise<CaseResult> {
+  const { name, paragraph } = test;
+  const lacks = missing(test, subject.capabilities);
+  if (lacks.length > 0) {
+    return {
+      name,
+      paragraph,
+      status: "not-applicable",
+      message: `the store does not declare ${lacks.join(", ")}`,
+    };
+  }
+  try {
+    await runCase(test, subject);
+    return { name, paragraph, status: "passed", message: "" };
+  } catch (error) {
+    return { name, paragraph, status: "failed", message: describeFailure(error) };
+  }
+}
+
+export function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return `rejected with ${String(error)}`;
+  const code = (error as { code?: unknown }).code;
+  const isAssertion = error.name === "AssertionError";
+  return isAssertion
+    ? error.message
+    : `${error.name}${code === undefined ? "" : ` ${String(code)}`}: ${error.message}`;
+}
