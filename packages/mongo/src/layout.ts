@@ -1,0 +1,125 @@
+import {
+  type Lookup,
+  opaqueKey,
+  type RecordKeys,
+  TOKEN_COLUMNS,
+  type TokenRecord,
+  TokenStoreError,
+  UNIQUE_KEYS,
+} from "@tokenkeep/core";
+
+/**
+ * One collection, four kinds of document, told apart by `_id`. Every one has `keys`, the array under the one
+ * unique index: a document without it would count as having the key null, which only one may have
+ * (https://www.mongodb.com/docs/v8.0/core/index-unique/#missing-document-field-in-a-unique-single-field-index).
+ *
+ * | `_id` | what |
+ * |---|---|
+ * | `~schema` | the version of this layout |
+ * | `~space.<digest>` | one per namespace: its `generation`, a number that `deleteTokens` raises |
+ * | `lock.<digest>` | one per lock |
+ * | `<digest>` | a record: its fields under their own names; `keys`, `user`, `space`, `generation` |
+ *
+ * All keys are digests of namespace, generation, kind and value, so that no index holds a secret, no text of
+ * a caller is ever compared (whatever collation the collection has, two digests differ in it), and what is
+ * left of an older generation is in nobody's way.
+ */
+export interface StoredDocument {
+  _id: string;
+  keys: string[];
+  generation?: number;
+  [field: string]: unknown;
+}
+
+export const SCHEMA_ID = "~schema";
+export const SCHEMA_VERSION = 1;
+
+/** Names of the indexes. */
+export const INDEXES = {
+  keys: { key: { keys: 1 }, name: "tokenkeep_keys", unique: true },
+  user: { key: { user: 1, savedAt: -1 }, name: "tokenkeep_user" },
+  scan: { key: { space: 1, generation: 1, createdAt: 1, _id: 1 }, name: "tokenkeep_scan" },
+} as const;
+
+/** The keys of one namespace. */
+export class Layout {
+  readonly namespace: string;
+  /** A digest of the namespace, short enough for an index whatever the name. */
+  readonly space: string;
+  /**
+   * The document with the generation. "~" sorts behind every character of a digest: an index scan that
+   * looks for records and for this comes to it last, when it has the records already.
+   */
+  readonly spaceId: string;
+
+  constructor(namespace: string) {
+    this.namespace = namespace;
+    this.space = opaqueKey("namespace", namespace);
+    this.spaceId = `~space.${this.space}`;
+  }
+
+  /** The key of a lookup in a generation; of kind `id`, the record's `_id`. */
+  key(generation: number, { kind, key }: Lookup): string {
+    return opaqueKey(this.space, String(generation), kind, key);
+  }
+
+  lockId(key: string): string {
+    return `lock.${opaqueKey(this.space, key)}`;
+  }
+
+  /** The document of a record. Absent fields are left out. */
+  document(generation: number, record: TokenRecord, keys: RecordKeys): StoredDocument {
+    const _id = this.key(generation, { kind: "id", key: record.id });
+    const document: StoredDocument = { _id, keys: [_id] };
+    for (const kind of UNIQUE_KEYS) {
+      const key = keys[kind];
+      if (key !== null) document.keys.push(this.key(generation, { kind, key }));
+    }
+    if (keys.user !== null) document.user = this.key(generation, { kind: "user", key: keys.user });
+    document.namespace = this.namespace;
+    document.space = this.space;
+    document.generation = generation;
+    for (const { property } of TOKEN_COLUMNS) {
+      const value = record[property];
+      if (value !== null) document[property] = value;
+    }
+    return document;
+  }
+}
+
+/**
+ * The record of a document.
+ * @throws TokenStoreError `ERR_CORRUPT` where a field has a type that the store never wrote
+ */
+export function recordOf(document: StoredDocument): TokenRecord {
+  const record: Record<string, string | number | null> = {};
+  for (const { property, type } of TOKEN_COLUMNS) {
+    const value = document[property] ?? null;
+    const isRight =
+      value === null
+        ? !REQUIRED.has(property)
+        : type === "string"
+          ? typeof value === "string"
+          : Number.isSafeInteger(value);
+    if (!isRight) throw corrupt(document, property);
+    record[property] = value === "" ? null : (value as string | number | null);
+  }
+  return record as unknown as TokenRecord;
+}
+
+const REQUIRED: ReadonlySet<string> = new Set(["id", "revision", "etag", "createdAt", "savedAt"]);
+
+/** The generation in the document of a namespace. @throws TokenStoreError `ERR_CORRUPT` */
+export function generationOf(document: StoredDocument): number {
+  const { generation } = document;
+  if (!Number.isSafeInteger(generation)) throw corrupt(document, "generation");
+  return generation as number;
+}
+
+function corrupt({ _id }: StoredDocument, field: string): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_CORRUPT",
+    `mongo: the document with _id ${JSON.stringify(_id)} can't be read: its field ${field} is missing or of ` +
+      "the wrong type. Nothing was changed. Repair the field or delete the document.",
+  );
+}
