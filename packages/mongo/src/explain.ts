@@ -37,9 +37,7 @@ export function explain(error: unknown): TokenStoreError | undefined {
 
 /** Whether a unique index refused a write. */
 export function isDuplicate(error: unknown): boolean {
-  if (codeOf(error) === DUPLICATE_KEY) return true;
-  // FerretDB 2 says it so where findOneAndUpdate inserts
-  return codeOf(error) === 1 && /exclusion constraint|duplicate key/i.test(messageOf(error));
+  return codeOf(error) === DUPLICATE_KEY;
 }
 
 /** Whether the server answered, with an error that may come from others who do the same right now. */

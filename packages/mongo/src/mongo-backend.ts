@@ -38,7 +38,7 @@ export class MongoBackend implements Backend {
       settings.collection,
       collectionOptions(settings),
     );
-    this.leases = new MongoLeases(() => this.#collection, this.#layout);
+    this.leases = new MongoLeases(this.#collection, this.#layout);
   }
 
   async open(): Promise<void> {
@@ -118,11 +118,11 @@ export class MongoBackend implements Backend {
    */
   async clear(): Promise<void> {
     const asked = this.#generation.ask();
-    const space = await this.#collection.findOneAndUpdate(
-      { _id: { $eq: this.#layout.spaceId } },
-      { $inc: { generation: 1 } },
-      { returnDocument: "after", includeResultMetadata: false },
-    );
+    const raise: Document = { $inc: { generation: 1 } };
+    const space = await this.#collection.findOneAndUpdate({ _id: { $eq: this.#layout.spaceId } }, raise, {
+      returnDocument: "after",
+      includeResultMetadata: false,
+    });
     if (space === null) return this.open();
     const generation = generationOf(space);
     this.#generation.learn(generation, asked);

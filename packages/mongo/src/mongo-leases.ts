@@ -12,10 +12,10 @@ import type { Layout, StoredDocument } from "./layout.js";
  * read from the document that comes back: `asked` is who asked last, `answer` what the answer was.
  */
 export class MongoLeases implements Leases {
-  readonly #collection: () => Collection<StoredDocument>;
+  readonly #collection: Collection<StoredDocument>;
   readonly #layout: Layout;
 
-  constructor(collection: () => Collection<StoredDocument>, layout: Layout) {
+  constructor(collection: Collection<StoredDocument>, layout: Layout) {
     this.#collection = collection;
     this.#layout = layout;
   }
@@ -36,13 +36,17 @@ export class MongoLeases implements Leases {
         $set: {
           owner: { $cond: [isMine, me, "$owner"] },
           expiresAt: { $cond: [isMine, { $add: ["$$NOW", leaseMs] }, "$expiresAt"] },
-          fence: { $add: [{ $ifNull: ["$fence", 0] }, { $cond: [isGranted, 1, 0] }] },
+          fence: { $add: ["$fence", { $cond: [isGranted, 1, 0] }] },
           next: { $cond: [isMine, null, { $cond: [isWaiting, me, "$next"] }] },
           nextUntil: { $cond: [isWaiting, { $add: ["$$NOW", placeMs] }, "$nextUntil"] },
         },
       },
     ];
-    const lock = await this.#update(key, pipeline, true);
+    let lock = await this.#update(key, pipeline);
+    if (lock === null) {
+      await this.#make(key);
+      lock = await this.#update(key, pipeline);
+    }
     return lock?.owner === owner && (lock.answer === "granted" || lock.answer === "again")
       ? Number(lock.fence)
       : null;
@@ -75,20 +79,20 @@ export class MongoLeases implements Leases {
     return lock?.answer === "released";
   }
 
-  async #update(key: string, pipeline: Document[], upsert = false): Promise<StoredDocument | null> {
+  async #update(key: string, pipeline: Document[]): Promise<StoredDocument | null> {
+    return this.#collection.findOneAndUpdate({ _id: { $eq: this.#layout.lockId(key) } }, pipeline, {
+      returnDocument: "after",
+      includeResultMetadata: false,
+    });
+  }
+
+  // Once in the life of a key. Not an upsert: where several of those race, FerretDB refuses `$$NOW`.
+  async #make(key: string): Promise<void> {
     const _id = this.#layout.lockId(key);
-    const ask = () =>
-      this.#collection().findOneAndUpdate(
-        { _id: { $eq: _id } },
-        upsert ? [{ $set: { keys: [{ $literal: _id }] } }, ...pipeline] : pipeline,
-        { upsert, returnDocument: "after", includeResultMetadata: false },
-      );
     try {
-      return await ask();
+      await this.#collection.insertOne({ _id, keys: [_id], fence: 0 });
     } catch (error) {
-      // two made the document at the same moment: now it is there
-      if (!upsert || !isDuplicate(error)) throw error;
-      return ask();
+      if (!isDuplicate(error)) throw error; // else somebody else has just made it
     }
   }
 }

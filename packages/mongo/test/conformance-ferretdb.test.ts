@@ -1,0 +1,8 @@
+import { registerConformance } from "@tokenkeep/conformance";
+import { describeOnServer } from "@tokenkeep/test-servers";
+import { describe, it } from "vitest";
+
+await describeOnServer("ferretdb", async ({ url }) => {
+  process.env.TOKENKEEP_MONGO_TEST_URL = url;
+  await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
+});
