@@ -1,0 +1,2 @@
+export type { Person } from "./accounts.js";
+export { startZoho, type ZohoOptions, type ZohoStandIn } from "./server.js";

@@ -1,0 +1,94 @@
+import { once } from "node:events";
+import { createServer, type IncomingMessage } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Accounts, type Person } from "./accounts.js";
+
+export interface ZohoOptions {
+  /** How long an access token lasts, in milliseconds; an hour by default, as with Zoho. */
+  readonly lifetimeMs?: number;
+}
+
+export interface ZohoStandIn {
+  /** Give the SDK `new Environment(url, `${url}/oauth/v2/token`, url)`. */
+  readonly url: string;
+  /** Every request so far, such as `grant`, `refresh`, `GET /crm/v8/org`. */
+  readonly requests: string[];
+  /** Who asked for the roles, in order: the user whose token came with the request. */
+  readonly served: string[];
+  /** For tokens that are granted from now on, in milliseconds. */
+  lifetimeMs: number;
+  /** Whether the call that tells the user's name fails. */
+  isUserHidden: boolean;
+  /** A grant token, as the API console gives one: good for one exchange, by this client. */
+  grant(clientId: string, person: Person): string;
+  stop(): Promise<void>;
+}
+
+/** Starts the stand-in on a free port of 127.0.0.1. */
+export async function startZoho(options: ZohoOptions = {}): Promise<ZohoStandIn> {
+  const accounts = new Accounts();
+  const requests: string[] = [];
+  const served: string[] = [];
+  const server = createServer(async (request, response) => {
+    const answer = await respond(request);
+    response.writeHead(answer.status, { "content-type": "application/json" });
+    response.end(JSON.stringify(answer.body));
+  });
+
+  const respond = async (request: IncomingMessage): Promise<Answer> => {
+    const { pathname } = new URL(request.url ?? "/", zoho.url);
+    if (request.method === "POST" && pathname === "/oauth/v2/token") {
+      const form = await formOf(request);
+      requests.push(form.get("grant_type") === "refresh_token" ? "refresh" : "grant");
+      return { status: 200, body: accounts.exchange(form, zoho.lifetimeMs) };
+    }
+    requests.push(`${request.method} ${pathname}`);
+    const person = accounts.personOf(request.headers.authorization);
+    if (person === undefined) return refuse(401, "INVALID_TOKEN", "invalid oauth token");
+    switch (pathname) {
+      case "/crm/v8/users":
+        if (zoho.isUserHidden) return refuse(401, "OAUTH_SCOPE_MISMATCH", "invalid oauth scope");
+        return { status: 200, body: { users: [{ id: "1", email: person.email }] } };
+      case "/crm/v8/org":
+        return { status: 200, body: { org: [{ id: "1", zgid: person.zgid }] } };
+      case "/crm/v8/settings/roles":
+        served.push(person.email);
+        return { status: 200, body: { roles: [{ id: "1", name: "CEO", display_label: "CEO" }] } };
+      default:
+        return refuse(404, "INVALID_URL_PATTERN", "there is nothing here");
+    }
+  };
+
+  const zoho = {
+    url: "http://127.0.0.1",
+    requests,
+    served,
+    lifetimeMs: options.lifetimeMs ?? 3_600_000,
+    isUserHidden: false,
+    grant: (clientId: string, person: Person) => accounts.issueCode(clientId, person),
+    stop: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  zoho.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return zoho;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly body: object;
+}
+
+function refuse(status: number, code: string, message: string): Answer {
+  return { status, body: { code, details: {}, message, status: "error" } };
+}
+
+async function formOf(request: IncomingMessage): Promise<FormData> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of request) chunks.push(chunk as Buffer);
+  const headers = { "content-type": request.headers["content-type"] ?? "" };
+  return new Response(Buffer.concat(chunks), { headers }).formData();
+}

@@ -1,0 +1,4 @@
+export type { Problem } from "@tokenkeep/core/zoho-formats";
+export { fromZohoFile, fromZohoTable, type ImportReport, importTokens, type ZohoTokens } from "./import.js";
+export type { ClassOrModule, SdkClasses, SdkToken, SdkUser, ZohoTokenStore } from "./sdk.js";
+export { zohoTokenStore } from "./zoho-token-store.js";

@@ -1,0 +1,60 @@
+// The parts of Zoho's SDKs that are used, by their shape: no SDK is a dependency, and any major of them will do.
+
+/** A user of the SDK's. */
+export interface SdkUser {
+  getName(): string | null | undefined;
+}
+
+type Text = string | null | undefined;
+
+/** A token of the SDK's: the getters and setters of its class `OAuthToken`. */
+export interface SdkToken {
+  getId(): Text;
+  setId(id: string): void;
+  getUserSignature(): SdkUser | null | undefined;
+  // a method, so that the SDK's own class of users fits
+  setUserSignature(user: never): void;
+  getClientId(): Text;
+  setClientId(clientId: string): void;
+  getClientSecret(): Text;
+  setClientSecret(clientSecret: string): void;
+  getRedirectURL(): Text;
+  setRedirectURL(redirectUrl: string): void;
+  getGrantToken(): Text;
+  setGrantToken(grantToken: string): void;
+  getRefreshToken(): Text;
+  setRefreshToken(refreshToken: string): void;
+  getAccessToken(): Text;
+  setAccessToken(accessToken: string): void;
+  /** Not a lifetime, whatever its name says: Unix milliseconds, as text. */
+  getExpiresIn(): string | number | null | undefined;
+  setExpiresIn(expiresAt: string): void;
+  getAPIDomain(): Text;
+  setAPIDomain(apiDomain: string): void;
+}
+
+/** A class, or the module of the Node.js SDK that has it as `MasterModel`. */
+export type ClassOrModule<C> = C | { readonly MasterModel: C };
+
+/** The SDK's classes, as its users import them. */
+export interface SdkClasses<T extends SdkToken> {
+  /** The SDK's `OAuthToken`: `findTokenById` resolves with an instance, since the SDK asks `instanceof`. */
+  readonly OAuthToken: ClassOrModule<abstract new (...args: never[]) => T>;
+  /** The SDK's `UserSignature`. */
+  readonly UserSignature: ClassOrModule<new (name: string) => SdkUser>;
+  /** The SDK's `TokenStore`, where it is a class: the Node.js SDK takes no store that is not an instance. */
+  readonly TokenStore?: ClassOrModule<abstract new () => object> | object | undefined;
+}
+
+/** What the SDKs take for `store`. */
+export interface ZohoTokenStore<T extends SdkToken> {
+  /** Fills what is missing in `token` from its record. @returns the same object, or null */
+  findToken(token: SdkToken): Promise<T | null>;
+  /** @returns the record as a token of the SDK's; rejects where there is none */
+  findTokenById(id: string): Promise<T>;
+  /** Saves the token, and sets its id. */
+  saveToken(token: SdkToken): Promise<void>;
+  deleteToken(id: string): Promise<void>;
+  getTokens(): Promise<T[]>;
+  deleteTokens(): Promise<void>;
+}

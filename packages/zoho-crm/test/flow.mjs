@@ -1,0 +1,104 @@
+// One program of a user of the SDK, as a process of its own: `node flow.mjs <json>`. It runs the steps that it is
+// given, with the SDK and the store that it is given, and prints what they gave.
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { zohoTokenStore } from "@tokenkeep/zoho-crm";
+
+const { sdk: sdkName, store: storeModule, path, url, login = {}, steps } = JSON.parse(process.argv[2]);
+const require = createRequire(import.meta.url);
+const sdk =
+  sdkName === "typescript" ? require("@zohocrm/typescript-sdk-8.0") : await import("@zohocrm/nodejs-sdk-8.0");
+const rolesModule =
+  sdkName === "typescript"
+    ? require("@zohocrm/typescript-sdk-8.0/dist/core/com/zoho/crm/api/roles/roles_operations.js")
+    : await import("@zohocrm/nodejs-sdk-8.0/lib/core/com/zoho/crm/api/roles/roles_operations.js");
+
+const stores = await import(storeModule);
+const StoreClass = stores.SqliteTokenStore ?? stores.MemoryTokenStore;
+const store = path === undefined ? new StoreClass() : new StoreClass(path);
+const bridge = zohoTokenStore(store, sdk);
+
+// what the SDK asks of the store
+const calls = [];
+for (const method of [
+  "findToken",
+  "findTokenById",
+  "saveToken",
+  "deleteToken",
+  "getTokens",
+  "deleteTokens",
+]) {
+  const call = bridge[method].bind(bridge);
+  bridge[method] = (...args) => {
+    calls.push(method);
+    return call(...args);
+  };
+}
+
+let token;
+
+async function initialize(user) {
+  token = new sdk.OAuthToken(
+    user.clientId ?? null,
+    user.clientSecret ?? null,
+    user.grantToken ?? null,
+    user.refreshToken ?? null,
+    user.redirectUrl ?? null,
+    user.id ?? null,
+    user.accessToken ?? null,
+    user.user === undefined ? null : new sdk.UserSignature(user.user),
+    user.findUser ?? true,
+  );
+  const builder = await new sdk.InitializeBuilder();
+  const environment = new sdk.Environment(url, `${url}/oauth/v2/token`, url);
+  await builder.environment(environment).token(token).store(bridge).resourcePath(tmpdir()).initialize();
+}
+
+async function callApi() {
+  const response = await new rolesModule.RolesOperations().getRoles();
+  return response.getStatusCode();
+}
+
+const run = {
+  initialize: (user) => initialize(user ?? login),
+  api: () => callApi(),
+  threeAtOnce: () => Promise.all([callApi(), callApi(), callApi()]),
+  remove: () => token.remove(),
+  revoke: (id) => token.revoke(id),
+  tokenId: () => token.getId(),
+  records: async () => (await store.getTokens()).map((record) => record.toPlain()),
+  sdkTokens: async () =>
+    (await bridge.getTokens()).map((each) => [
+      each instanceof sdk.OAuthToken,
+      each.getUserSignature() instanceof sdk.UserSignature,
+      each.getUserSignature()?.getName(),
+    ]),
+  deleteAll: () => bridge.deleteTokens(),
+  save: (fields) => store.saveToken(fields).then(({ id }) => id),
+  expire: async () => {
+    for (const { id } of await store.getTokens()) await store.saveToken({ id, expiresAt: Date.now() - 1000 });
+  },
+  calls: () => calls.splice(0),
+  close: () => store.close(),
+};
+
+function told(error) {
+  const chain = [];
+  for (let at = error; typeof at === "object" && at !== null; at = at.cause ?? undefined) {
+    chain.push({ kind: at.constructor.name, name: at.name, code: at.code, message: String(at.message) });
+    // the Node.js SDK gives a failed save as the message
+    if (typeof at.message === "object" && at.message !== null) at = { cause: at.message };
+  }
+  return { error: chain };
+}
+
+const results = [];
+for (const [step, argument] of steps) {
+  try {
+    results.push((await run[step](argument)) ?? null);
+  } catch (error) {
+    results.push(told(error));
+  }
+}
+await store.close();
+console.log(JSON.stringify(results));
