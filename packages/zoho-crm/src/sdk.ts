@@ -49,11 +49,11 @@ export interface SdkClasses<T extends SdkToken> {
 /** What the SDKs take for `store`. */
 export interface ZohoTokenStore<T extends SdkToken> {
   /** Fills what is missing in `token` from its record. @returns the same object, or null */
-  findToken(token: SdkToken): Promise<T | null>;
+  findToken(token: T): Promise<T | null>;
   /** @returns the record as a token of the SDK's; rejects where there is none */
   findTokenById(id: string): Promise<T>;
   /** Saves the token, and sets its id. */
-  saveToken(token: SdkToken): Promise<void>;
+  saveToken(token: T): Promise<void>;
   deleteToken(id: string): Promise<void>;
   getTokens(): Promise<T[]>;
   deleteTokens(): Promise<void>;

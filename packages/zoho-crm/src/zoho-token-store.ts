@@ -37,11 +37,11 @@ export function zohoTokenStore<T extends SdkToken>(
 
   class Bridge extends Base implements ZohoTokenStore<T> {
     // the SDK calls `.catch` on what each method returns, so none may throw: all are async
-    async findToken(token: SdkToken): Promise<T | null> {
+    async findToken(token: T): Promise<T | null> {
       const record = await store.findToken(inputOf(token));
       if (record === null) return null;
       fill(token, record, makeUser);
-      return token as T;
+      return token;
     }
 
     async findTokenById(id: string): Promise<T> {
@@ -50,7 +50,7 @@ export function zohoTokenStore<T extends SdkToken>(
       return make(record);
     }
 
-    async saveToken(token: SdkToken): Promise<void> {
+    async saveToken(token: T): Promise<void> {
       const { id } = await save(store, inputOf(token));
       if (id !== null) token.setId(id);
     }

@@ -38,13 +38,16 @@ for (const method of [
 let token;
 
 async function initialize(user) {
+  const id = user.id === "the last one" ? token.getId() : user.id;
+  // otherwise the SDKs go on as whoever was here before (see the README on switchUser)
+  sdk.Initializer.LOCAL.clear();
   token = new sdk.OAuthToken(
     user.clientId ?? null,
     user.clientSecret ?? null,
     user.grantToken ?? null,
     user.refreshToken ?? null,
     user.redirectUrl ?? null,
-    user.id ?? null,
+    id ?? null,
     user.accessToken ?? null,
     user.user === undefined ? null : new sdk.UserSignature(user.user),
     user.findUser ?? true,
