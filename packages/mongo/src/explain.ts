@@ -40,6 +40,16 @@ export function isDuplicate(error: unknown): boolean {
   return codeOf(error) === DUPLICATE_KEY;
 }
 
+/**
+ * Whether a write met another that wanted the same key, and nothing was written. FerretDB: PostgreSQL checks
+ * its constraint behind two inserts that then wait for each other, and takes one of them back after a second.
+ */
+export function isLostRace(error: unknown): boolean {
+  return (
+    isDuplicate(error) || (typeof codeOf(error) === "number" && messageOf(error) === "deadlock detected")
+  );
+}
+
 /** Whether the server answered, with an error that may come from others who do the same right now. */
 export function isServerError(error: unknown): boolean {
   return typeof codeOf(error) === "number" && explain(error) === undefined;

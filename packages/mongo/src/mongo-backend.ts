@@ -7,7 +7,7 @@ import {
   TokenStoreError,
 } from "@tokenkeep/core";
 import type { Collection, CollectionOptions, Document } from "mongodb";
-import { explain, isDuplicate } from "./explain.js";
+import { explain, isLostRace } from "./explain.js";
 import { type Asked, Generation } from "./generation.js";
 import { generationOf, Layout, recordOf, type StoredDocument } from "./layout.js";
 import { MongoLeases } from "./mongo-leases.js";
@@ -195,7 +195,7 @@ async function unlessTaken(write: () => Promise<boolean>): Promise<boolean> {
   try {
     return await write();
   } catch (error) {
-    if (isDuplicate(error)) return false;
+    if (isLostRace(error)) return false;
     throw error;
   }
 }

@@ -1,0 +1,15 @@
+import { describeOnServer, type TestServer } from "@tokenkeep/test-servers";
+
+/** Registers the same tests for every server of MongoDB's protocol; those that can't be had are reported. */
+export async function describeOnEach(register: (server: TestServer) => void | Promise<void>): Promise<void> {
+  for (const name of ["ferretdb", "mongodb", "mongodb-replica-set"] as const) {
+    await describeOnServer(name, register);
+  }
+}
+
+let count = 0;
+
+/** A collection that nothing else uses. */
+export function freshName(): string {
+  return `test_${process.pid}_${Date.now()}_${count++}`;
+}
