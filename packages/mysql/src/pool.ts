@@ -1,0 +1,53 @@
+// The part of mysql2 that is used, declared by its shape: any copy and either flavour of it will do.
+
+type Callback<T> = (error: Error | null, result: T) => void;
+
+/** A statement as mysql2 takes it. */
+export interface Statement {
+  readonly sql: string;
+  readonly values?: readonly (string | number | null)[];
+  readonly rowsAsArray: true;
+  readonly typeCast: true;
+  readonly nestTables: false;
+  readonly namedPlaceholders: false;
+}
+
+/** A connection of mysql2's own, not of its promise wrapper. */
+export interface MysqlConnection {
+  // biome-ignore lint/suspicious/noExplicitAny: mysql2's overloads can't be told in fewer words
+  execute(options: any, callback: any): unknown;
+  // biome-ignore lint/suspicious/noExplicitAny: as above
+  query(options: any, callback: any): unknown;
+  release(): void;
+  destroy(): void;
+}
+
+/** A pool of `mysql2`. */
+export interface CallbackPool {
+  getConnection(callback: Callback<MysqlConnection>): void;
+}
+
+/** A pool of `mysql2/promise`, which wraps one of `mysql2`. */
+export interface PromisePool {
+  readonly pool: object;
+  getConnection(): Promise<unknown>;
+}
+
+export type MysqlPool = CallbackPool | PromisePool;
+
+/** The pool underneath: both flavours are one. */
+export function callbackPool(pool: unknown): CallbackPool | undefined {
+  if (typeof pool !== "object" || pool === null) return undefined;
+  if ("pool" in pool && isCallbackPool(pool.pool)) return pool.pool;
+  return isCallbackPool(pool) ? pool : undefined;
+}
+
+function isCallbackPool(pool: unknown): pool is CallbackPool {
+  return (
+    typeof pool === "object" &&
+    pool !== null &&
+    "getConnection" in pool &&
+    typeof pool.getConnection === "function" &&
+    "releaseConnection" in pool
+  );
+}

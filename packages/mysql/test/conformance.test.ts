@@ -1,0 +1,8 @@
+import { registerConformance } from "@tokenkeep/conformance";
+import { describeOnServer } from "@tokenkeep/test-servers";
+import { describe, it } from "vitest";
+
+await describeOnServer("mysql", async (server) => {
+  process.env.TOKENKEEP_TEST_SQL_URL = server.url;
+  await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
+});
