@@ -221,6 +221,30 @@ describe.each(SDKS)("the %s SDK", (sdk) => {
       expect(result.error).toContainEqual(expect.objectContaining({ code: "ERR_STORE_CLOSED" }));
     });
 
+    it("tells that of a failed save, too", async () => {
+      const [, result] = await program([["failSaves"], ["initialize"]], newLogin());
+      expect(result.error[0].kind).toBe("SDKException");
+      expect(result.error).toContainEqual(expect.objectContaining({ code: "ERR_UNAVAILABLE" }));
+    });
+
+    it("switches users to and fro, where the SDK's own memory of them is cleared", async () => {
+      const [ada, bob] = [{ user: "ada@example.com:7" }, { user: "bob@example.com:7" }];
+      await program([
+        ["initialize", newLogin(ADA)],
+        ["initialize", newLogin(BOB)],
+        ...[ada, bob, ada].flatMap((user) => [["switchUser", { ...user, clears: true }], ["api"]] as const),
+      ]);
+      expect(zoho.served).toEqual([ADA.email, BOB.email, ADA.email]);
+    });
+
+    it("can't be made to revoke by any asynchronous store", async () => {
+      const [, result] = await program([["initialize"], ["revoke", "any"]], newLogin());
+      // false, or a TypeError of the SDK's own; see the README
+      expect(sdk === "typescript" ? result : result.error.at(-1).kind).toBe(
+        sdk === "typescript" ? false : "TypeError",
+      );
+    });
+
     if (!isDurable) return; // what follows is told across processes
 
     it("learns the name later", async () => {

@@ -2,6 +2,7 @@
 // given, with the SDK and the store that it is given, and prints what they gave.
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
+import { TokenStoreError } from "@tokenkeep/core";
 import { zohoTokenStore } from "@tokenkeep/zoho-crm";
 
 const { sdk: sdkName, store: storeModule, path, url, login = {}, steps } = JSON.parse(process.argv[2]);
@@ -67,6 +68,20 @@ const run = {
   api: () => callApi(),
   threeAtOnce: () => Promise.all([callApi(), callApi(), callApi()]),
   remove: () => token.remove(),
+  // without what the README says of LOCAL, unless told so
+  switchUser: async ({ user, clears }) => {
+    if (clears) sdk.Initializer.LOCAL.clear();
+    token = new sdk.OAuthToken(null, null, null, null, null, null, null, new sdk.UserSignature(user));
+    const builder = await new sdk.InitializeBuilder();
+    const environment = new sdk.Environment(url, `${url}/oauth/v2/token`, url);
+    await builder.environment(environment).token(token).switchUser();
+    await token.generateToken();
+  },
+  failSaves: () => {
+    store.saveToken = async () => {
+      throw new TokenStoreError("ERR_UNAVAILABLE", "the database is gone");
+    };
+  },
   revoke: (id) => token.revoke(id),
   tokenId: () => token.getId(),
   records: async () => (await store.getTokens()).map((record) => record.toPlain()),
