@@ -72,6 +72,7 @@ export const kill: Case[] = [
     paragraph: "5.5",
     name: "a writer killed with SIGKILL at a random moment loses no save that resolved, and tears none",
     needs: ["durable"],
+    timeoutMs: 1_800_000, // with as many rounds as one likes
     async run(kit) {
       const random = randomFrom(kit.seed);
       const user = "kill";

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TokenInput } from "@tokenkeep/core";
 import type { Case } from "../case.js";
 import { inStep, type SaveOutcome, startChild, startChildren } from "../processes/index.js";
@@ -155,6 +156,7 @@ export const sharing: Case[] = [
       const writer = await startChild(kit);
       const writing = writer.begin("alternate", { versions });
       for (let look = 0; look < LOOKS; look++) {
+        await nextTurn();
         const token = await kit.store.findToken({ userSignature: { name: "torn" } });
         const version = versions.find((candidate) => candidate.accessToken === token?.accessToken);
         assert.notEqual(version, undefined, "the record must never be gone while it is saved anew");
@@ -190,7 +192,10 @@ export const sharing: Case[] = [
       void deleting.result.finally(() => {
         isDone = true;
       });
-      while (!isDone) seen.add((await kit.store.getTokens()).length);
+      while (!isDone) {
+        seen.add((await kit.store.getTokens()).length);
+        await nextTurn(); // a store that answers at once would never let the child's message in
+      }
       await deleting.result;
       seen.add((await kit.store.getTokens()).length);
       seen.delete(RECORDS);
