@@ -1,0 +1,237 @@
+import { describeOnServer } from "@tokenkeep/test-servers";
+import { Redis } from "ioredis";
+import { afterAll, expect, it } from "vitest";
+import { RedisTokenStore } from "../src/index.js";
+import { keysIn } from "../src/keys.js";
+import { errorOf, freshNamespace } from "./support/helpers.js";
+
+const user = { userSignature: { name: "ann" }, clientId: "c" };
+
+for (const name of ["redis", "valkey"] as const) {
+  await describeOnServer(name, ({ url }) => {
+    const admin = new Redis(url);
+    afterAll(() => admin.disconnect());
+
+    async function calls(): Promise<Map<string, number>> {
+      const stats = await admin.info("commandstats");
+      const found = [...stats.matchAll(/cmdstat_([^:]+):calls=(\d+)/g)];
+      return new Map(found.map(([, command, times]) => [command ?? "", Number(times)]));
+    }
+
+    it("a find is one request, a save two, and none of them is KEYS, SCAN or HGETALL", async () => {
+      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+      await store.saveToken({ ...user, refreshToken: "r" });
+      await store.findToken(user);
+      await admin.config("RESETSTAT");
+      await store.findToken(user);
+      expect((await calls()).get("evalsha")).toBe(1);
+      await store.saveToken({ ...user, accessToken: "a" });
+      expect((await calls()).get("evalsha")).toBe(3);
+      await store.getTokens();
+      await store.deleteTokens();
+      await store.withLock("k", () => {});
+      const used = await calls();
+      for (const command of ["keys", "scan", "hgetall", "flushdb"]) expect(used.has(command)).toBe(false);
+    });
+
+    it("scripts that the server forgot are loaded again", async () => {
+      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+      await store.saveToken({ ...user, refreshToken: "r" });
+      await admin.script("FLUSH");
+      expect(await store.saveToken({ ...user, accessToken: "a" })).toMatchObject({ revision: 2 });
+      await admin.script("FLUSH");
+      expect(await store.findToken(user)).toMatchObject({ accessToken: "a" });
+      await admin.script("FLUSH");
+      expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(0);
+    });
+
+    it("a client that was passed in keeps its prefix, and stays open", async () => {
+      const namespace = freshNamespace();
+      const client = new Redis(url, { keyPrefix: "app:" });
+      const store = new RedisTokenStore({ client, namespace });
+      await store.saveToken({ ...user, refreshToken: "r" });
+      expect(await admin.exists(`app:${keysIn(namespace).records}`)).toBe(1);
+      expect(await admin.exists(keysIn(namespace).records)).toBe(0);
+      await store.close();
+      expect(await client.ping()).toBe("PONG");
+      client.disconnect();
+    });
+
+    it("key names and index entries hold no secret, a record can be read by a person", async () => {
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace });
+      const secrets = ["s-refresh", "s-access", "s-grant"] as const;
+      const [refreshToken, accessToken, grantToken] = secrets;
+      const { id } = await store.saveToken({ ...user, refreshToken, accessToken, grantToken });
+      const { records, keys, leads, order, users } = keysIn(namespace);
+      const index = JSON.stringify([
+        await admin.keys(`*${namespace}*`),
+        await admin.hgetall(keys),
+        await admin.hgetall(leads),
+        await admin.zrange(order, "0", "-1"),
+        await admin.zrange(users, "0", "-1"),
+      ]);
+      for (const secret of secrets) expect(index).not.toContain(secret);
+      expect(JSON.parse((await admin.hget(records, id ?? "")) ?? "")).toMatchObject({
+        userName: "ann",
+        revision: 1,
+      });
+    });
+
+    it("namespaces that look like patterns, tags and keys stay apart, and deleteTokens keeps to its own", async () => {
+      const base = freshNamespace();
+      const names = [
+        "",
+        "*",
+        "{",
+        "}",
+        "{}",
+        "{a}",
+        ":records",
+        "a",
+        "%7Ba%7D",
+        "ü",
+        "x".repeat(200),
+        `${"x".repeat(200)}y`,
+        "\0",
+        "' .. x",
+      ];
+      const stores = names.map((part) => new RedisTokenStore({ url, namespace: base + part }));
+      for (const [i, store] of stores.entries()) await store.saveToken({ refreshToken: `r${i}` });
+      await stores[1]?.deleteTokens();
+      for (const [i, store] of stores.entries()) {
+        const found = (await store.getTokens()).map((token) => token.refreshToken);
+        expect(found).toEqual(i === 1 ? [] : [`r${i}`]);
+        await store.deleteTokens();
+        await store.close();
+      }
+    });
+
+    it("everything that a record had ends with ttlMs after the last save", async () => {
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace, ttlMs: 1500 });
+      const { records, keys, order, users, leads, ends } = keysIn(namespace);
+      const { id } = await store.saveToken({ ...user, refreshToken: "r1", accessToken: "a1" });
+      const endsAt = async () => Number(await admin.zscore(ends, id ?? ""));
+      const first = await endsAt();
+      await expect.poll(async () => (await admin.time())[0]).not.toBe(String(Math.floor(first / 1000) - 2));
+      await store.saveToken({ ...user, accessToken: "a2" });
+      expect(await endsAt()).toBeGreaterThan(first); // it lives on
+      expect(await admin.call("HPEXPIRETIME", records, "FIELDS", "1", id ?? "")).toEqual([await endsAt()]);
+      const left = () => admin.exists(records, keys, order, users, leads, ends);
+      await expect.poll(left, { timeout: 10_000 }).toBe(0);
+      expect(await store.findToken(user)).toBeNull();
+      expect(await store.getTokens()).toEqual([]);
+      expect(await store.saveToken({ ...user, refreshToken: "r1" })).toMatchObject({ revision: 1 });
+    });
+
+    it("records without an end stay beside those with one, and later saves take away what ended", async () => {
+      const namespace = freshNamespace();
+      await using brief = new RedisTokenStore({ url, namespace, ttlMs: 100 });
+      await using lasting = new RedisTokenStore({ url, namespace });
+      const kept = await brief.saveToken({ ...user, refreshToken: "kept" });
+      await lasting.saveToken({ id: kept.id, accessToken: "a" }); // its last save gives it no end
+      await brief.saveToken({ userSignature: { name: "ben" }, refreshToken: "gone" });
+      await expect.poll(() => lasting.findToken({ refreshToken: "gone" })).toBeNull();
+      await lasting.saveToken({ refreshToken: "new" });
+      expect((await lasting.getTokens()).map((token) => token.refreshToken)).toEqual(["kept", "new"]);
+      const { leads, order, users } = keysIn(namespace);
+      expect([await admin.hlen(leads), await admin.zcard(order), await admin.zcard(users)]).toEqual([
+        2, 2, 1,
+      ]);
+      expect(await admin.pttl(leads)).toBe(-1);
+    });
+
+    it("what can't be read is ERR_CORRUPT and names the place", async () => {
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace });
+      const { id } = await store.saveToken({ ...user, refreshToken: "r" });
+      const { records, keys } = keysIn(namespace);
+      await admin.hset(records, id ?? "", '{"refreshToken":"half-a-sec');
+      const broken = await errorOf(store.findToken(user));
+      expect(broken.code).toBe("ERR_CORRUPT");
+      expect(broken.message).toContain(records);
+      expect(`${broken.message}${String(broken.cause)}`).not.toContain("half-a-sec");
+      await admin.set(keys, "a string");
+      expect((await errorOf(store.findToken(user))).code).toBe("ERR_CORRUPT");
+    });
+
+    it("a newer layout is refused, untouched", async () => {
+      const namespace = freshNamespace();
+      const { meta } = keysIn(namespace);
+      await admin.hset(meta, "layout", "2");
+      await using store = new RedisTokenStore({ url, namespace });
+      expect((await errorOf(store.saveToken({ ...user, refreshToken: "r" }))).code).toBe("ERR_SCHEMA");
+      expect(await admin.hgetall(meta)).toEqual({ layout: "2" });
+      expect(await admin.exists(keysIn(namespace).records)).toBe(0);
+    });
+
+    it("a wrong password and a missing right are ERR_PERMISSION", async () => {
+      const { host } = new URL(url);
+      await admin.call("ACL", "SETUSER", "reader", "on", ">pass-word", "~*", "+@read", "+@connection");
+      await using wrong = new RedisTokenStore(`redis://reader:not-the-word@${host}`);
+      const refused = await errorOf(wrong.findToken(user));
+      expect(refused).toMatchObject({ code: "ERR_PERMISSION", retryable: false });
+      await using reader = new RedisTokenStore(`redis://reader:pass-word@${host}`);
+      expect((await errorOf(reader.findToken(user))).code).toBe("ERR_PERMISSION");
+      for (const error of [refused])
+        expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("not-the-word");
+    });
+
+    it("a full memory is ERR_UNAVAILABLE with nothing half written; finds and deletes go on", async () => {
+      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+      const { id } = await store.saveToken({ ...user, refreshToken: "refresh-1" });
+      await admin.config("SET", "maxmemory", "1");
+      try {
+        const error = await errorOf(store.saveToken({ ...user, accessToken: "secret-a" }));
+        expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+        expect(error.message).toContain("maxmemory");
+        expect(await store.findToken(user)).toMatchObject({ revision: 1, accessToken: null });
+        await store.deleteToken(id ?? "");
+      } finally {
+        await admin.config("SET", "maxmemory", "0");
+      }
+      expect(await store.getTokens()).toEqual([]);
+    });
+
+    it("no error holds a command's arguments", async () => {
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace });
+      await store.getTokens();
+      await admin.set(keysIn(namespace).records, "a string");
+      const error = await errorOf(store.saveToken({ ...user, refreshToken: "a-secret" }));
+      const { cause } = error;
+      expect(JSON.stringify([error, cause, Object.getOwnPropertyDescriptors(cause)])).not.toContain(
+        "a-secret",
+      );
+      expect(cause).not.toHaveProperty("command");
+    });
+
+    it("without a replica, waitReplicas tells that only the master has the save", async () => {
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace, waitReplicas: 1, timeoutMs: 400 });
+      const error = await errorOf(store.saveToken({ ...user, refreshToken: "r" }));
+      expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+      expect(error.message).toContain("only 0 of 1 replicas");
+      await using other = new RedisTokenStore({ url, namespace });
+      expect(await other.getTokens()).toHaveLength(1);
+    });
+
+    it("more records than one script reads come all, in order, whatever their createdAt", async () => {
+      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+      await Promise.all(Array.from({ length: 1200 }, (_, i) => store.saveToken({ refreshToken: `r${i}` })));
+      expect(new Set((await store.getTokens()).map((token) => token.refreshToken)).size).toBe(1200);
+      const seen: (string | null)[] = [];
+      for await (const token of store.tokens()) seen.push(token.id);
+      expect(new Set(seen).size).toBe(1200);
+    });
+
+    it("a fence grows also where the counter was lost", async () => {
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace });
+      const first = await store.withLock("k", (lease) => lease.fence);
+      await admin.del(keysIn(namespace).fence);
+      expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(first);
+    });
+  });
+}

@@ -1,0 +1,28 @@
+import { isTokenStoreError, type TokenStoreError } from "@tokenkeep/core";
+import { expect } from "vitest";
+
+/** The error that a call rejects with; it must be one of the store's. */
+export async function errorOf(call: Promise<unknown>): Promise<TokenStoreError> {
+  const error = await call.then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  expect(isTokenStoreError(error), `a TokenStoreError, not ${String(error)}`).toBe(true);
+  return error as TokenStoreError;
+}
+
+/** Asks until the answer is yes. */
+export async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
+    if (await ask()) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error(`It did not come to pass: ${what}`);
+}
+
+let count = 0;
+/** A namespace that no other test has. */
+export function freshNamespace(): string {
+  count++;
+  return `test-${process.pid}-${Date.now()}-${count}`;
+}

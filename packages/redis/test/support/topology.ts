@@ -1,0 +1,78 @@
+import type { NatMap } from "ioredis";
+import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
+
+const IMAGE = "redis:8";
+
+/** Several servers in one container, each at a port of its own. */
+export interface Topology {
+  readonly container: StartedTestContainer;
+  /** Where the servers are for us. */
+  readonly nodes: { host: string; port: number }[];
+  /** From the addresses that the servers tell each other to those that we reach. */
+  readonly natMap: NatMap;
+  /** Runs a command in the container, and returns what it prints. */
+  run(command: string): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Whether there is a Docker engine to start them with. */
+export async function hasDocker(): Promise<boolean> {
+  try {
+    await getContainerRuntimeClient();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Six nodes: three masters, each with a replica. */
+export async function startCluster(): Promise<Topology> {
+  const ports = [7001, 7002, 7003, 7004, 7005, 7006];
+  const server =
+    "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes";
+  const script = [
+    `for p in ${ports.join(" ")}; do mkdir -p /data/$p; redis-server --port $p --dir /data/$p --bind 0.0.0.0 --protected-mode no ${server}; done`,
+    "sleep 1",
+    `redis-cli --cluster create ${ports.map((port) => `127.0.0.1:${port}`).join(" ")} --cluster-replicas 1 --cluster-yes`,
+    `until [ $(for p in ${ports.join(" ")}; do redis-cli -p $p cluster info; done | grep -c cluster_state:ok) = 6 ]; do sleep 0.2; done`,
+    // every replica has its master's data before the tests start
+    `until [ $(for p in ${ports.join(" ")}; do redis-cli -p $p info replication; done | grep -c master_link_status:up) = 3 ]; do sleep 0.2; done`,
+    "echo all is ready",
+    "sleep infinity",
+  ].join("\n");
+  return start(script, ports, ports);
+}
+
+/** A master with two replicas, and three Sentinels that watch it as `tokens`. */
+export async function startSentinels(): Promise<Topology> {
+  const servers = [7001, 7002, 7003];
+  const sentinels = [7101, 7102, 7103];
+  const script = [
+    `for p in ${servers.join(" ")}; do mkdir -p /data/$p; redis-server --port $p --dir /data/$p --bind 0.0.0.0 --protected-mode no --appendonly yes --save '' --repl-diskless-sync-delay 0 --daemonize yes $([ $p != 7001 ] && echo --replicaof 127.0.0.1 7001); done`,
+    `until [ $(redis-cli -p 7001 info replication | grep -c state=online) = 2 ]; do sleep 0.2; done`,
+    `for p in ${sentinels.join(" ")}; do mkdir -p /data/$p; printf 'sentinel monitor tokens 127.0.0.1 7001 2\\nsentinel down-after-milliseconds tokens 1000\\nsentinel failover-timeout tokens 5000\\n' > /data/$p/sentinel.conf; redis-server /data/$p/sentinel.conf --sentinel --port $p --bind 0.0.0.0 --protected-mode no --daemonize yes; done`,
+    `until redis-cli -p 7101 sentinel ckquorum tokens | grep -q '^OK 3'; do sleep 0.2; done`,
+    `until [ $(redis-cli -p 7101 sentinel replicas tokens | grep -c 'master-link-status') = 2 ]; do sleep 0.2; done`,
+    "echo all is ready",
+    "sleep infinity",
+  ].join("\n");
+  return start(script, [...servers, ...sentinels], sentinels);
+}
+
+async function start(script: string, ports: number[], entries: number[]): Promise<Topology> {
+  const container = await new GenericContainer(IMAGE)
+    .withExposedPorts(...ports)
+    .withEntrypoint(["sh", "-c"])
+    .withCommand([script])
+    .withWaitStrategy(Wait.forLogMessage("all is ready"))
+    .start();
+  const host = container.getHost();
+  const at = (port: number) => ({ host, port: container.getMappedPort(port) });
+  return {
+    container,
+    nodes: entries.map(at),
+    natMap: Object.fromEntries(ports.map((port) => [`127.0.0.1:${port}`, at(port)])),
+    run: async (command) => (await container.exec(["sh", "-c", command])).output,
+    stop: async () => void (await container.stop()),
+  };
+}
