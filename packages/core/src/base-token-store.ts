@@ -189,6 +189,11 @@ export class BaseTokenStore implements TokenStore {
     }
   }
 
+  /** Opens the backend, if that was not done yet: for what a store of ours has besides the contract. */
+  protected async ready(): Promise<void> {
+    await this.#call([], () => undefined);
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;

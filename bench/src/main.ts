@@ -1,0 +1,24 @@
+// `pnpm bench`: all of it, or the backends named: `pnpm bench sqlite memory`.
+import { writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { benchMemory } from "./backends/memory.js";
+import { benchSqlite } from "./backends/sqlite.js";
+import { type GroupResult, print } from "./harness.js";
+
+const BACKENDS: Record<string, () => Promise<GroupResult[]>> = {
+  memory: benchMemory,
+  sqlite: benchSqlite,
+};
+
+const wanted = process.argv.slice(2).filter((word) => word !== "--");
+const results: GroupResult[] = [];
+for (const [name, bench] of Object.entries(BACKENDS)) {
+  if (wanted.length > 0 && !wanted.includes(name)) continue;
+  for (const result of await bench()) {
+    print(result);
+    results.push(result);
+  }
+}
+const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
+writeFileSync("bench-results.json", `${JSON.stringify({ machine, results }, null, 2)}\n`);
+console.log(`\nMedians of interleaved rounds on Node ${process.version}. In full: bench-results.json`);

@@ -1,0 +1,26 @@
+import type { TokenInput } from "@tokenkeep/core";
+
+/** The token of user number `i`, of a real one's size. */
+export function tokenOf(i: number, version = 0): TokenInput & { userSignature: { name: string } } {
+  return {
+    userSignature: { name: `user${i}@example.com:${700_000_000 + i}` },
+    clientId: "1000.ABCDEFGHIJKLMNOPQRSTUVWXYZ0123",
+    clientSecret: "0123456789abcdef0123456789abcdef0123456789",
+    redirectUrl: "https://example.com/oauth/callback",
+    refreshToken: `1000.refresh${i}.0123456789abcdef0123456789abcdef`,
+    accessToken: `1000.access${i}.${version}.0123456789abcdef0123456789abcdef`,
+    expiresAt: 1_800_000_000_000 + version,
+    apiDomain: "https://api.example.com",
+  };
+}
+
+/** What a program asks for: the token of a user under its client. */
+export function queryOf(i: number): TokenInput {
+  const { userSignature, clientId } = tokenOf(i);
+  return { userSignature, clientId };
+}
+
+/** Jumps about in the store, always in the same way. */
+export function someOf(size: number, i: number): number {
+  return (i * 7919) % size;
+}
