@@ -5,79 +5,89 @@ import { keysIn } from "../src/keys.js";
 import { describeOn } from "./support/describe-on.js";
 import { errorOf, freshNamespace } from "./support/helpers.js";
 import { killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
-import { startCluster } from "./support/topology.js";
+import { KINDS, startCluster } from "./support/topology.js";
 
-await describeOn("redis-cluster", startCluster, (topology) => {
-  const { nodes, natMap, run } = topology;
-  const connect = (keyPrefix = "") => {
-    const client = new Cluster(nodes, { natMap, keyPrefix });
-    client.on("error", () => {});
-    return client;
-  };
-  const client = connect();
-  afterAll(() => client.disconnect());
+for (const kind of KINDS) {
+  await describeOn(
+    `${kind}-cluster`,
+    () => startCluster(kind),
+    (topology) => {
+      const { nodes, natMap, run } = topology;
+      const connect = (keyPrefix = "") => {
+        const client = new Cluster(nodes, { natMap, keyPrefix });
+        client.on("error", () => {});
+        return client;
+      };
+      const client = connect();
+      afterAll(() => client.disconnect());
 
-  async function masterOf(namespace: string, askPort: number): Promise<number> {
-    const slot = Number(await run(`redis-cli -p ${askPort} cluster keyslot '${keysIn(namespace).records}'`));
-    for (const line of (await run(`redis-cli -p ${askPort} cluster nodes`)).split("\n")) {
-      const [, address = "", flags = "", , , , , , ...ranges] = line.trim().split(" ");
-      if (!flags.includes("master") || flags.includes("fail")) continue;
-      const isOurs = ranges.some((range) => {
-        const [from = "", to = from] = range.split("-");
-        return slot >= Number(from) && slot <= Number(to);
-      });
-      if (isOurs) return Number(/:(\d+)@/.exec(address)?.[1]);
-    }
-    return 0;
-  }
-
-  it("many namespaces spread over the masters", async () => {
-    const masters = new Set<number>();
-    for (let i = 0; i < 40 && masters.size < 3; i++) masters.add(await masterOf(`tenant-${i}`, 7001));
-    expect(masters.size).toBe(3);
-  });
-
-  it.each(["app:", "{app}:", "a{b"])("a keyPrefix of the Cluster's client: %s", async (keyPrefix) => {
-    const prefixed = connect(keyPrefix);
-    const store = new RedisTokenStore({ client: prefixed, namespace: freshNamespace() });
-    await store.saveToken({ userSignature: { name: "ann" }, refreshToken: "r" });
-    expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(0);
-    expect(await store.findToken({ refreshToken: "r" })).toMatchObject({ revision: 1 });
-    await store.close();
-    expect(await prefixed.ping()).toBe("PONG");
-    prefixed.disconnect();
-  });
-
-  it("a save waits for the replica of its own master, wherever its slot is", async () => {
-    for (let i = 0; i < 6; i++) {
-      const store = new RedisTokenStore({ client, namespace: freshNamespace(), waitReplicas: 1 });
-      expect(await store.saveToken({ refreshToken: "r" })).toMatchObject({ revision: 1 });
-      await store.close();
-    }
-    await using store = new RedisTokenStore({
-      client,
-      namespace: freshNamespace(),
-      waitReplicas: 2,
-      timeoutMs: 600,
-    });
-    expect((await errorOf(store.saveToken({ refreshToken: "r" }))).message).toContain("only 1 of 2 replicas");
-  });
-
-  it("the master of our slot killed under load: with waitReplicas 1 no acknowledged save is lost", async () => {
-    const namespace = freshNamespace();
-    await using store = new RedisTokenStore({ client, namespace, waitReplicas: 1, timeoutMs: 5000 });
-    const killed = await masterOf(namespace, 7001);
-    const witness = killed === 7001 ? 7002 : 7001;
-    const { acknowledged } = await saveThrough(store, {
-      kill: () => killServer(topology, killed),
-      isOver: async () => ![0, killed].includes(await masterOf(namespace, witness)),
-      comeBack: async () => {
-        await run(
-          `redis-server --port ${killed} --dir /data/${killed} --bind 0.0.0.0 --protected-mode no ` +
-            "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes",
+      async function masterOf(namespace: string, askPort: number): Promise<number> {
+        const slot = Number(
+          await run(`redis-cli -p ${askPort} cluster keyslot '${keysIn(namespace).records}'`),
         );
-      },
-    });
-    expect(await lostOf(store, acknowledged)).toEqual([]);
-  });
-});
+        for (const line of (await run(`redis-cli -p ${askPort} cluster nodes`)).split("\n")) {
+          const [, address = "", flags = "", , , , , , ...ranges] = line.trim().split(" ");
+          if (!flags.includes("master") || flags.includes("fail")) continue;
+          const isOurs = ranges.some((range) => {
+            const [from = "", to = from] = range.split("-");
+            return slot >= Number(from) && slot <= Number(to);
+          });
+          if (isOurs) return Number(/:(\d+)@/.exec(address)?.[1]);
+        }
+        return 0;
+      }
+
+      it("many namespaces spread over the masters", async () => {
+        const masters = new Set<number>();
+        for (let i = 0; i < 40 && masters.size < 3; i++) masters.add(await masterOf(`tenant-${i}`, 7001));
+        expect(masters.size).toBe(3);
+      });
+
+      it.each(["app:", "{app}:", "a{b"])("a keyPrefix of the Cluster's client: %s", async (keyPrefix) => {
+        const prefixed = connect(keyPrefix);
+        const store = new RedisTokenStore({ client: prefixed, namespace: freshNamespace() });
+        await store.saveToken({ userSignature: { name: "ann" }, refreshToken: "r" });
+        expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(0);
+        expect(await store.findToken({ refreshToken: "r" })).toMatchObject({ revision: 1 });
+        await store.close();
+        expect(await prefixed.ping()).toBe("PONG");
+        prefixed.disconnect();
+      });
+
+      it("a save waits for the replica of its own master, wherever its slot is", async () => {
+        for (let i = 0; i < 6; i++) {
+          const store = new RedisTokenStore({ client, namespace: freshNamespace(), waitReplicas: 1 });
+          expect(await store.saveToken({ refreshToken: "r" })).toMatchObject({ revision: 1 });
+          await store.close();
+        }
+        await using store = new RedisTokenStore({
+          client,
+          namespace: freshNamespace(),
+          waitReplicas: 2,
+          timeoutMs: 600,
+        });
+        expect((await errorOf(store.saveToken({ refreshToken: "r" }))).message).toContain(
+          "only 1 of 2 replicas",
+        );
+      });
+
+      it("the master of our slot killed under load: with waitReplicas 1 no acknowledged save is lost", async () => {
+        const namespace = freshNamespace();
+        await using store = new RedisTokenStore({ client, namespace, waitReplicas: 1, timeoutMs: 5000 });
+        const killed = await masterOf(namespace, 7001);
+        const witness = killed === 7001 ? 7002 : 7001;
+        const { acknowledged } = await saveThrough(store, {
+          kill: () => killServer(topology, killed),
+          isOver: async () => ![0, killed].includes(await masterOf(namespace, witness)),
+          comeBack: async () => {
+            await run(
+              `redis-server --port ${killed} --dir /data/${killed} --bind 0.0.0.0 --protected-mode no ` +
+                "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes",
+            );
+          },
+        });
+        expect(await lostOf(store, acknowledged)).toEqual([]);
+      });
+    },
+  );
+}

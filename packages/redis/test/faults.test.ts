@@ -17,8 +17,8 @@ await describeOnServer("redis", async ({ url, container }) => {
     async (resend) => {
       const namespace = freshNamespace();
       // without a resend the client never tells of the loss: the time limit does
-    const timeoutMs = resend ? 10_000 : 500;
-    const options = { url: proxy.url, namespace, timeoutMs, autoResendUnfulfilledCommands: resend };
+      const timeoutMs = resend ? 10_000 : 500;
+      const options = { url: proxy.url, namespace, timeoutMs, autoResendUnfulfilledCommands: resend };
       await using store = new RedisTokenStore(options);
       await store.saveToken({ ...user, refreshToken: "first" });
       const before = proxy.lost;

@@ -1,7 +1,10 @@
 import type { NatMap } from "ioredis";
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
 
-const IMAGE = "redis:8";
+/** Each has `redis-server` and `redis-cli`, under these names. */
+export const IMAGES = { redis: "redis:8", valkey: "valkey/valkey:9" } as const;
+export type ServerKind = keyof typeof IMAGES;
+export const KINDS: readonly ServerKind[] = ["redis", "valkey"];
 
 /** Several servers in one container, each at a port of its own. */
 export interface Topology {
@@ -26,7 +29,7 @@ export async function hasDocker(): Promise<boolean> {
 }
 
 /** Six nodes: three masters, each with a replica. */
-export async function startCluster(): Promise<Topology> {
+export async function startCluster(kind: ServerKind): Promise<Topology> {
   const ports = [7001, 7002, 7003, 7004, 7005, 7006];
   const server =
     "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes";
@@ -40,11 +43,11 @@ export async function startCluster(): Promise<Topology> {
     "echo all is ready",
     "sleep infinity",
   ].join("\n");
-  return start(script, ports, ports);
+  return start(IMAGES[kind], script, ports, ports);
 }
 
 /** A master with two replicas, and three Sentinels that watch it as `tokens`. */
-export async function startSentinels(): Promise<Topology> {
+export async function startSentinels(kind: ServerKind): Promise<Topology> {
   const servers = [7001, 7002, 7003];
   const sentinels = [7101, 7102, 7103];
   const script = [
@@ -56,11 +59,11 @@ export async function startSentinels(): Promise<Topology> {
     "echo all is ready",
     "sleep infinity",
   ].join("\n");
-  return start(script, [...servers, ...sentinels], sentinels);
+  return start(IMAGES[kind], script, [...servers, ...sentinels], sentinels);
 }
 
-async function start(script: string, ports: number[], entries: number[]): Promise<Topology> {
-  const container = await new GenericContainer(IMAGE)
+async function start(image: string, script: string, ports: number[], entries: number[]): Promise<Topology> {
+  const container = await new GenericContainer(image)
     .withExposedPorts(...ports)
     .withEntrypoint(["sh", "-c"])
     .withCommand([script])
