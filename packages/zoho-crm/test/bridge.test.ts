@@ -1,7 +1,10 @@
 import { MemoryTokenStore } from "@tokenkeep/memory";
-import { InitializeBuilder, OAuthToken, UserSignature } from "@zohocrm/typescript-sdk-8.0";
+import * as sdk from "@zohocrm/typescript-sdk-8.0";
 import { beforeEach, describe, expect, it } from "vitest";
 import { type ZohoTokenStore, zohoTokenStore } from "../src/index.js";
+
+const { InitializeBuilder, OAuthToken, UserSignature } = sdk;
+type OAuthToken = sdk.OAuthToken;
 
 type Fields = Partial<
   Record<"client" | "secret" | "grant" | "refresh" | "redirect" | "id" | "access" | "user", string>
@@ -35,6 +38,8 @@ const soon = Date.now() + 1_000_000;
 it("fits the TypeScript SDK's types", async () => {
   const builder = await new InitializeBuilder();
   expect(builder.store(bridge)).toBe(builder);
+  // the whole namespace will do
+  expect(builder.store(zohoTokenStore(store, sdk))).toBe(builder);
 });
 
 it("refuses what is no class, and what is no store", () => {
