@@ -125,7 +125,8 @@ export class RedisBackend implements Backend {
   async #write(script: Script, args: readonly string[]): Promise<unknown> {
     const { waitReplicas, timeoutMs } = this.#settings;
     if (waitReplicas === 0) return this.#run(script, args);
-    const ms = Math.ceil(timeoutMs / 2); // leaves time to tell of it
+    // leaves time for a second try, where the server has to learn the script first, and to tell of it
+    const ms = Math.ceil(timeoutMs / 3);
     const client = this.#connection.client;
     const done = await script.runAndWait(client, this.#recordKeys, args, waitReplicas, ms);
     if (done.answer === 1 && done.acknowledged < waitReplicas) {

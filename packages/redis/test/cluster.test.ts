@@ -64,7 +64,7 @@ for (const kind of KINDS) {
           client,
           namespace: freshNamespace(),
           waitReplicas: 2,
-          timeoutMs: 600,
+          timeoutMs: 3000,
         });
         expect((await errorOf(store.saveToken({ refreshToken: "r" }))).message).toContain(
           "only 1 of 2 replicas",

@@ -228,7 +228,7 @@ for (const name of ["redis", "valkey"] as const) {
 
     it("without a replica, waitReplicas tells that only the master has the save", async () => {
       const namespace = freshNamespace();
-      await using store = new RedisTokenStore({ url, namespace, waitReplicas: 1, timeoutMs: 400 });
+      await using store = new RedisTokenStore({ url, namespace, waitReplicas: 1, timeoutMs: 1500 });
       const error = await errorOf(store.saveToken({ ...user, refreshToken: "r" }));
       expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
       expect(error.message).toContain("only 0 of 1 replicas");
