@@ -36,7 +36,7 @@ export interface Kit {
   readonly capabilities: Capabilities;
   /** For whatever is random: the same seed does the same again. */
   readonly seed: number;
-  /** How often a kill test kills. */
+  /** How often a kill test kills; a property-based case is tried 20 times as often. */
   readonly rounds: number;
   /** Runs at the end of the case, however it ends, before the stores are closed. */
   onEnd(work: () => void | Promise<void>): void;
@@ -51,6 +51,8 @@ export interface Case {
   readonly name: string;
   /** Capabilities without which the case does not apply. */
   readonly needs?: readonly Capability[];
+  /** The case applies only where none of these is declared. */
+  readonly lacks?: readonly Capability[];
   /** How long it may take, in milliseconds; 60,000 unless told otherwise. */
   readonly timeoutMs?: number;
   run(kit: Kit): Promise<void>;

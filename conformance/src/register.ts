@@ -1,6 +1,6 @@
 import type { Case } from "./case.js";
 import { type RunOptions, select } from "./run.js";
-import { loadSubject, missing, runCase } from "./run-case.js";
+import { loadSubject, reasonNotToRun, runCase } from "./run-case.js";
 
 /** What any test runner has: vitest, jest, mocha, node:test. */
 export interface TestRunner {
@@ -30,9 +30,9 @@ export async function registerConformance(
     for (const section of sections) {
       describe(`section ${section}`, () => {
         for (const test of cases.filter((one) => sectionOf(one) === section)) {
-          const lacks = missing(test, subject.capabilities);
+          const reason = reasonNotToRun(test, subject.capabilities);
           const title = `${test.paragraph} ${test.name}`;
-          if (lacks.length > 0) it(`${title} (not applicable: needs ${lacks.join(", ")})`, async () => {});
+          if (reason !== undefined) it(`${title} (not applicable: ${reason})`, async () => {});
           else register(it, title, () => runCase(test, subject));
         }
       });

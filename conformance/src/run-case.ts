@@ -3,7 +3,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Capabilities, TokenStore } from "@tokenkeep/core";
-import type { Capability, Case, Kit, OpenOptions, Space, StoreModule } from "./case.js";
+import type { Case, Kit, OpenOptions, Space, StoreModule } from "./case.js";
+import { CONTRACT } from "./contract.js";
+import { show } from "./show.js";
+import { Trace, traced } from "./trace.js";
 
 /** A store as the kit knows it: its module, and what it declares. */
 export interface Subject {
@@ -59,20 +62,24 @@ async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
   }
 }
 
-/** The capabilities that a case needs and the store does not declare. */
-export function missing(test: Case, capabilities: Capabilities): Capability[] {
-  return (test.needs ?? []).filter((capability) => !capabilities[capability]);
+/** Why a case does not apply to a store that declares these; undefined where it does. */
+export function reasonNotToRun(test: Case, capabilities: Capabilities): string | undefined {
+  const missing = (test.needs ?? []).filter((capability) => !capabilities[capability]);
+  if (missing.length > 0) return `needs ${missing.join(", ")}`;
+  const present = (test.lacks ?? []).filter((capability) => capabilities[capability]);
+  return present.length > 0 ? `the store declares ${present.join(", ")}` : undefined;
 }
 
 /** Runs a case on a fresh space, and leaves nothing behind. Rejects with what the case found. */
 export async function runCase(test: Case, subject: Subject): Promise<void> {
   const space = await newSpace();
+  const trace = new Trace();
   const stores: TokenStore[] = [];
   const endings: (() => void | Promise<void>)[] = [];
   const open = async (options?: OpenOptions): Promise<TokenStore> => {
     const store = await subject.module.open(space, options);
     stores.push(store);
-    return store;
+    return traced(store, stores.length === 1 ? "store" : `store${stores.length}`, trace);
   };
   try {
     const kit: Kit = {
@@ -83,6 +90,8 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
       onEnd: (work) => void endings.push(work),
     };
     await inTime(test.timeoutMs ?? CASE_TIMEOUT_MS, test.run(kit));
+  } catch (error) {
+    throw tell(test, trace, error);
   } finally {
     for (const end of endings.reverse()) await end();
     // a store that can't close is told by the cases of 5.4, not by every case
@@ -114,4 +123,19 @@ async function inTime<T>(ms: number, promise: Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The whole story of a failure, in terms of the contract and of calls to the store. */
+function tell(test: Case, trace: Trace, error: unknown): Error {
+  const told = new Error(
+    [
+      `${test.paragraph} ${test.name}`,
+      `contract: ${CONTRACT[test.paragraph] ?? ""}`,
+      `done:${trace}`,
+      error instanceof Error && error.name === "AssertionError" ? error.message : `came: ${show(error)}`,
+    ].join("\n"),
+    { cause: error },
+  );
+  told.name = "ConformanceFailure";
+  return told;
 }

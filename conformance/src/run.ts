@@ -1,7 +1,7 @@
 import type { Capabilities } from "@tokenkeep/core";
 import type { Case } from "./case.js";
 import { allCases } from "./cases/index.js";
-import { loadSubject, missing, runCase, type Subject } from "./run-case.js";
+import { loadSubject, reasonNotToRun, runCase, type Subject } from "./run-case.js";
 
 export interface RunOptions {
   /** Only these paragraphs: `3` for a section, `3.4` for a paragraph. */
@@ -64,28 +64,17 @@ export async function runConformance(moduleUrl: string | URL, options: RunOption
 
 async function resultOf(test: Case, subject: Subject): Promise<CaseResult> {
   const { name, paragraph } = test;
-  const lacks = missing(test, subject.capabilities);
-  if (lacks.length > 0) {
-    return {
-      name,
-      paragraph,
-      status: "not-applicable",
-      message: `the store does not declare ${lacks.join(", ")}`,
-    };
-  }
+  const reason = reasonNotToRun(test, subject.capabilities);
+  if (reason !== undefined) return { name, paragraph, status: "not-applicable", message: reason };
   try {
     await runCase(test, subject);
     return { name, paragraph, status: "passed", message: "" };
   } catch (error) {
-    return { name, paragraph, status: "failed", message: describeFailure(error) };
+    return {
+      name,
+      paragraph,
+      status: "failed",
+      message: error instanceof Error ? error.message : String(error),
+    };
   }
-}
-
-export function describeFailure(error: unknown): string {
-  if (!(error instanceof Error)) return `rejected with ${String(error)}`;
-  const code = (error as { code?: unknown }).code;
-  const isAssertion = error.name === "AssertionError";
-  return isAssertion
-    ? error.message
-    : `${error.name}${code === undefined ? "" : ` ${String(code)}`}: ${error.message}`;
 }

@@ -5,8 +5,8 @@ import type { Case } from "../case.js";
 import { inStep, startChild, startChildren } from "../processes/index.js";
 import { LEASE_MS } from "./section-6-locks.js";
 
-/** How long a successor may wait: a lease of the default length has ended well before. */
-const SUCCESSOR_MS = 25_000;
+/** How long a successor may wait: a lease of the default length, 10 s, has ended before. */
+const SUCCESSOR_MS = 15_000;
 
 const options = { leaseMs: LEASE_MS };
 

@@ -1,0 +1,149 @@
+// What cases of the store's answers check with. Tokens are compared by toPlain() and errors known by name and code, since a store
+// may have classes of its own.
+import { AssertionError } from "node:assert/strict";
+import { isDeepStrictEqual } from "node:util";
+import type {
+  OAuthToken,
+  PlainToken,
+  TokenInput,
+  TokenStoreError,
+  TokenStoreErrorCode,
+} from "@tokenkeep/core";
+import { show } from "./show.js";
+
+/** Fails: `expected` and `came` are put behind "expected:" and "came:". */
+export function fail(expected: string, came: string): never {
+  throw new AssertionError({ message: `expected: ${expected}\ncame:     ${came}` });
+}
+
+/** Fails unless `condition` holds. */
+export function check(condition: boolean, expected: string, came: string): asserts condition {
+  if (!condition) fail(expected, came);
+}
+
+/** Fails unless both are deeply equal. Plain values only: not for tokens. */
+export function same(came: unknown, expected: unknown, what: string): void {
+  if (!isDeepStrictEqual(came, expected)) fail(`${what} to be ${show(expected)}`, show(came));
+}
+
+/** The plain properties of what a store returned. */
+export function plain(token: unknown): PlainToken {
+  const toPlain: unknown = (token as { toPlain?: unknown } | null | undefined)?.toPlain;
+  if (typeof toPlain !== "function") fail("a token, with toPlain()", show(token));
+  return toPlain.call(token) as PlainToken;
+}
+
+/**
+ * Fails unless `token` has exactly these properties: those left out have to be null. `id` and `revision`
+ * may be anything valid where they are left out.
+ * @returns its plain properties
+ */
+export function expectToken(token: OAuthToken | null, expected: TokenInput): PlainToken & { id: string } {
+  if (token === null) fail(`the record ${show(expected)}`, "null");
+  const came = plain(token);
+  if (typeof came.id !== "string" || came.id === "") fail("a record with an id", show(token));
+  if (!Number.isSafeInteger(came.revision) || (came.revision ?? 0) < 1) {
+    fail("a record with a revision of 1 or more", show(token));
+  }
+  const wanted = { ...BLANK, id: came.id, revision: came.revision, ...expected };
+  for (const property of Object.keys(BLANK) as (keyof PlainToken)[]) {
+    if (!isDeepStrictEqual(came[property], wanted[property])) {
+      fail(`${property} to be ${show(wanted[property])}`, show(came[property]));
+    }
+  }
+  return came as PlainToken & { id: string };
+}
+
+const BLANK: PlainToken = {
+  id: null,
+  userSignature: null,
+  clientId: null,
+  clientSecret: null,
+  redirectUrl: null,
+  grantToken: null,
+  refreshToken: null,
+  accessToken: null,
+  expiresAt: null,
+  apiDomain: null,
+  revision: null,
+};
+
+/** Fails unless nothing was found. */
+export function expectNull(token: unknown): void {
+  if (token !== null) fail("null", show(token));
+}
+
+/** Fails unless these records, in this order, are what came. */
+export function expectIds(tokens: readonly OAuthToken[], ids: readonly string[]): void {
+  if (!Array.isArray(tokens)) fail("an array", show(tokens));
+  same(
+    tokens.map((token) => plain(token).id),
+    ids,
+    "the ids",
+  );
+}
+
+/** What an error must say besides its code. */
+export interface Told {
+  /** The property that it has to name. */
+  readonly property?: string;
+  /** The id of the record that it has to name. */
+  readonly id?: string;
+  /** What it may not contain anywhere: not in its message, its stack or its cause. */
+  readonly hides?: readonly string[];
+}
+
+/** Fails unless the call is rejected (not thrown) with this code. @returns the error */
+export async function expectRejection(
+  call: () => unknown,
+  code: TokenStoreErrorCode,
+  told: Told = {},
+): Promise<TokenStoreError> {
+  let outcome: unknown;
+  let promise: unknown;
+  try {
+    promise = call();
+  } catch (error) {
+    fail(`a promise that rejects with ${code}`, `a throw of ${show(error)}`);
+  }
+  try {
+    outcome = await promise;
+  } catch (error) {
+    return expectError(error, code, told);
+  }
+  return fail(`a rejection with ${code}`, `success: ${show(outcome)}`);
+}
+
+/** Fails unless `error` is the store's error with this code. */
+export function expectError(error: unknown, code: TokenStoreErrorCode, told: Told = {}): TokenStoreError {
+  const { name, code: came, message } = (error ?? {}) as Partial<TokenStoreError>;
+  if (!(error instanceof Error) || name !== "TokenStoreError" || came !== code) {
+    fail(`TokenStoreError ${code}`, show(error));
+  }
+  if (typeof message !== "string" || message.trim() === "") fail(`${code} with a message`, "an empty one");
+  const { property, id } = error as TokenStoreError;
+  if (told.property !== undefined && property !== told.property && !message.includes(told.property)) {
+    fail(`an error that names the property ${told.property}`, show(error));
+  }
+  if (told.id !== undefined && id !== told.id && !message.includes(told.id)) {
+    fail(`an error that names the id ${show(told.id)}`, show(error));
+  }
+  for (const hidden of told.hides ?? []) {
+    if (wholeText(error).includes(hidden)) fail(`an error without the value ${show(hidden)}`, show(error));
+  }
+  return error as TokenStoreError;
+}
+
+/** All text of an error that a logger could print: with its causes, stacks and properties. */
+export function wholeText(error: unknown): string {
+  const seen = new Set<unknown>();
+  const collect = (value: unknown): string => {
+    if (typeof value !== "object" || value === null) return String(value);
+    if (seen.has(value)) return "";
+    seen.add(value);
+    return Reflect.ownKeys(value)
+      .map((key) => `${String(key)}: ${collect((value as Record<PropertyKey, unknown>)[key])}`)
+      .join("\n");
+  };
+  return collect(error);
+}

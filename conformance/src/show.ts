@@ -1,0 +1,37 @@
+/** The longest string that is shown whole. */
+const LONGEST = 80;
+
+/** A value as a person would write it in a call: short, on one line, tokens with their secrets. */
+export function show(value: unknown): string {
+  if (typeof value === "string") {
+    if (value.length <= LONGEST) return JSON.stringify(value);
+    return `${JSON.stringify(value.slice(0, LONGEST / 2))}… (${value.length} UTF-16 units)`;
+  }
+  if (value === undefined) return "undefined";
+  if (typeof value === "function") return value.name === "" ? "(function)" : `(${value.name})`;
+  if (typeof value !== "object" || value === null) return String(value);
+  if (value instanceof Error) return showError(value);
+  if (Array.isArray(value)) return showList(value);
+  const toPlain: unknown = (value as { toPlain?: unknown }).toPlain;
+  if (typeof toPlain === "function") return showProperties(toPlain.call(value) as object, true);
+  return showProperties(value, false);
+}
+
+function showList(values: readonly unknown[]): string {
+  const shown = values.slice(0, 10).map(show);
+  if (values.length > shown.length) shown.push(`… ${values.length} in all`);
+  return `[${shown.join(", ")}]`;
+}
+
+function showProperties(value: object, skipsNull: boolean): string {
+  const parts: string[] = [];
+  for (const [key, part] of Object.entries(value)) {
+    if (!skipsNull || part !== null) parts.push(`${key}: ${show(part)}`);
+  }
+  return parts.length === 0 ? "{}" : `{ ${parts.join(", ")} }`;
+}
+
+function showError(error: Error): string {
+  const code: unknown = (error as { code?: unknown }).code;
+  return `${error.name}${code === undefined ? "" : ` ${String(code)}`}: ${error.message}`;
+}
