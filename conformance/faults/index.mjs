@@ -1,0 +1,11 @@
+import { findings } from "./finding.mjs";
+import { lockings } from "./locking.mjs";
+import { savings } from "./saving.mjs";
+import { sharings } from "./sharing.mjs";
+import { tokens } from "./tokens.mjs";
+
+/**
+ * Every planted fault: its name, the paragraphs that are meant to catch it (and part of the case's name,
+ * where one is meant), and what it changes in the backend or in the store of `base.mjs`.
+ */
+export const faults = [...tokens, ...findings, ...savings, ...sharings, ...lockings];

@@ -1,0 +1,194 @@
+// Faults in saving and deleting: §3 and §4.
+import { setTimeout as sleep } from "node:timers/promises";
+import { keysOf } from "@tokenkeep/core";
+import { plainOf, wrap } from "./change.mjs";
+
+const saving = (make) => (store) =>
+  wrap(
+    store,
+    "saveToken",
+    (save) => (token, options) => make({ store, save, token: plainOf(token), options }),
+  );
+
+/** Has an update store something else than core decided. */
+const updating = (change) => (backend) =>
+  wrap(backend, "replace", (replace) => (record, _keys, previous) => {
+    const changed = change(record, previous);
+    return replace(changed, keysOf(changed), previous);
+  });
+
+/** As far away as a server: what is decided before the write may be wrong by then. */
+const ROUND_TRIP_MS = 3;
+
+export const savings = [
+  {
+    name: "a refresh without a refresh token loses the stored one",
+    paragraphs: ["3.2"],
+    backend: updating((record, previous) =>
+      record.refreshToken === previous.refreshToken && record.accessToken !== previous.accessToken
+        ? { ...record, refreshToken: null }
+        : record,
+    ),
+  },
+  {
+    name: "a new access token keeps the old one's expiry",
+    paragraphs: ["3.2"],
+    backend: updating((record, previous) => ({
+      ...record,
+      expiresAt: record.expiresAt ?? previous.expiresAt,
+    })),
+  },
+  {
+    name: "a token without anything to keep is taken in silence",
+    paragraphs: ["3.3"],
+    store: saving(async ({ save, token, options }) => {
+      try {
+        return await save(token, options);
+      } catch (error) {
+        if (error.code === "ERR_INVALID_TOKEN" && error.property === undefined) return null;
+        throw error;
+      }
+    }),
+  },
+  {
+    name: "ids are the highest one plus one",
+    paragraphs: ["3.3"],
+    store: saving(async ({ store, save, token, options }) => {
+      if (token.id || (await store.findToken(token)) !== null) return save(token, options);
+      const ids = (await store.getTokens()).map(({ id }) => Number(id) || 0);
+      await sleep(ROUND_TRIP_MS);
+      return save({ ...token, id: String(Math.max(0, ...ids) + 1) }, options);
+    }),
+  },
+  {
+    name: "what belongs to whom is checked before the write, not by it",
+    paragraphs: ["3.4"],
+    backend: (backend) => {
+      backend.insert = async (record, keys) => {
+        if (backend.recordOf(record.id) !== undefined || backend.isTaken(record, keys)) return false;
+        await sleep(ROUND_TRIP_MS);
+        backend.atOnce(() => {
+          for (const [kind, key] of Object.entries(keys)) {
+            backend.run("DELETE FROM keys WHERE namespace = ? AND kind = ? AND key = ?", kind, key);
+          }
+          backend.put(record, keys);
+        });
+        return true;
+      };
+    },
+  },
+  {
+    name: "a save takes a value away from another record",
+    paragraphs: ["3.4"],
+    backend: (backend) => {
+      backend.isTaken = (_record, keys) => {
+        for (const [kind, key] of Object.entries(keys)) {
+          backend.run("DELETE FROM keys WHERE namespace = ? AND kind = ? AND key = ?", kind, key);
+        }
+        return false;
+      };
+    },
+  },
+  {
+    name: "the last of two racing saves undoes the first",
+    paragraphs: ["3.5"],
+    backend: (backend) => {
+      wrap(backend, "read", (read) => async (lookups) => {
+        const records = read(lookups);
+        await sleep(ROUND_TRIP_MS);
+        return records;
+      });
+      wrap(backend, "replace", (replace) => (record, keys, previous) => {
+        const stored = backend.recordOf(previous.id);
+        return replace(record, keys, stored ?? previous);
+      });
+    },
+  },
+  {
+    name: "a record is written in two steps",
+    paragraphs: ["3.5"],
+    backend: (backend) =>
+      wrap(backend, "replace", (replace) => async (record, keys, previous) => {
+        const half = { ...record, expiresAt: previous.expiresAt, apiDomain: previous.apiDomain };
+        if (!replace(half, keys, previous)) return false;
+        await sleep(ROUND_TRIP_MS);
+        return replace(record, keys, half);
+      }),
+  },
+  {
+    name: "an update removes the record and adds it again",
+    paragraphs: ["3.5"],
+    backend: (backend) => {
+      backend.replace = async (record, keys, previous) => {
+        if (backend.recordOf(previous.id)?.etag !== previous.etag || backend.isTaken(record, keys))
+          return false;
+        backend.remove(previous.id);
+        await sleep(ROUND_TRIP_MS);
+        return backend.insert(record, keys);
+      };
+    },
+  },
+  {
+    name: "the revision stays as it was",
+    paragraphs: ["3.5"],
+    backend: updating((record, previous) => ({ ...record, revision: previous.revision })),
+  },
+  { name: "ifRevision is ignored", paragraphs: ["3.6"], store: saving(({ save, token }) => save(token)) },
+  {
+    name: "ifRevision 0 is taken for none",
+    paragraphs: ["3.6"],
+    store: saving(({ save, token, options }) => save(token, options?.ifRevision ? options : {})),
+  },
+  {
+    name: "a conflict is an error without a code",
+    paragraphs: ["3.4", "7.1"],
+    store: saving(async ({ save, token, options }) => {
+      try {
+        return await save(token, options);
+      } catch (error) {
+        throw error.code === "ERR_CONFLICT" ? new Error("UNIQUE constraint failed") : error;
+      }
+    }),
+  },
+  {
+    name: "a conflict does not say whose the value is",
+    paragraphs: ["3.4"],
+    store: saving(async ({ save, token, options }) => {
+      try {
+        return await save(token, options);
+      } catch (error) {
+        delete error.id;
+        throw error;
+      }
+    }),
+  },
+  {
+    name: "a delete leaves what led to the record",
+    paragraphs: ["4.1"],
+    options: { timeoutMs: 500 },
+    backend: (backend) => {
+      backend.remove = (id) => backend.run("DELETE FROM records WHERE namespace = ? AND id = ?", id);
+    },
+  },
+  {
+    name: "a delete of a missing id is an error",
+    paragraphs: ["4.1"],
+    store: (store) =>
+      wrap(store, "deleteToken", (remove) => async (id) => {
+        if ((await store.findTokenById(id)) === null) throw new Error("no such record");
+        await remove(id);
+      }),
+  },
+  {
+    name: "deleteTokens deletes one record after the other",
+    paragraphs: ["4.2"],
+    store: (store) => {
+      store.deleteTokens = async () => {
+        for (const { id } of await store.getTokens()) {
+          await store.deleteToken(id);
+          await sleep(1);
+        }
+      };
+    },
+  },
+];
