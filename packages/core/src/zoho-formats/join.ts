@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
 import type { TokenFields } from "../fields.js";
-import { keysOf, type Lookup, lookupsFor, opaqueKey, type RecordKeys, uniqueLookups } from "../lookups.js";
+import { keysOf, type Lookup, lookupsFor, type RecordKeys, uniqueLookups } from "../lookups.js";
 import type { TokenRecord } from "../record.js";
 import { isCompatible, matchOf, mergeFields, sharedProperty } from "../rules.js";
 import { fieldsOf } from "../token.js";
@@ -58,20 +58,21 @@ function put(index: Index, given: TokenFields, where: string, time: number): str
     savedAt: time,
     where,
   };
+  let keys = keysOf(draft);
   const absorbed: Draft[] = [];
   let other = match;
   while (other !== undefined) {
     if (!isCompatible(other, draft)) return conflict(sharedProperty(draft, other) ?? "values", other);
     draft = join(other, draft);
+    keys = keysOf(draft);
     absorbed.push(other);
-    const candidates = index.read(uniqueLookups(draft, keysOf(draft)));
-    other = candidates.find((record) => !absorbed.includes(record));
+    other = index.read(uniqueLookups(draft, keys)).find((record) => !absorbed.includes(record));
   }
   // without a match nothing may be shared either: what is, belongs to another user or client
-  const [holder] = absorbed.length > 0 ? [] : index.read(uniqueLookups(draft, keysOf(draft)));
+  const [holder] = absorbed.length > 0 ? [] : index.read(uniqueLookups(draft, keys));
   if (holder !== undefined) return conflict(sharedProperty(draft, holder) ?? "values", holder);
   for (const record of absorbed) index.drop(record);
-  index.add(draft);
+  index.add(draft, keys);
   return undefined;
 }
 
@@ -99,35 +100,35 @@ function conflict(property: string, holder: Draft): string {
 /** Drafts by id and by key, as a backend has them. */
 class Index {
   readonly #byLookup = new Map<string, Draft>();
-  readonly #drafts = new Set<Draft>();
+  readonly #keys = new Map<Draft, RecordKeys>();
 
   read(lookups: readonly Lookup[]): Draft[] {
     return lookups.flatMap(({ kind, key }) => this.#byLookup.get(`${kind} ${key}`) ?? []);
   }
 
-  add(draft: Draft): void {
-    this.#drafts.add(draft);
-    for (const way of waysTo(draft)) this.#byLookup.set(way, draft);
+  add(draft: Draft, keys: RecordKeys): void {
+    this.#keys.set(draft, keys);
+    for (const way of waysTo(draft, keys)) this.#byLookup.set(way, draft);
   }
 
   drop(draft: Draft): void {
-    this.#drafts.delete(draft);
-    for (const way of waysTo(draft)) {
+    const keys = this.#keys.get(draft)!;
+    this.#keys.delete(draft);
+    for (const way of waysTo(draft, keys)) {
       if (this.#byLookup.get(way) === draft) this.#byLookup.delete(way);
     }
   }
 
   entries(): JoinedEntry[] {
-    return [...this.#drafts]
-      .sort((a, b) => a.createdAt - b.createdAt)
-      .map(({ where: _, ...record }) => ({ record, keys: keysOf(record) }));
+    return [...this.#keys]
+      .sort(([a], [b]) => a.createdAt - b.createdAt)
+      .map(([{ where: _, ...record }, keys]) => ({ record, keys }));
   }
 }
 
-function waysTo(draft: Draft): string[] {
-  const keys = keysOf(draft);
+function waysTo(draft: Draft, keys: RecordKeys): string[] {
   const ways = uniqueLookups(draft, keys).map(({ kind, key }) => `${kind} ${key}`);
   // the user's record that was met last, for a row without a client
-  if (draft.userName !== null) ways.push(`user ${opaqueKey("user", draft.userName)}`);
+  if (keys.user !== null) ways.push(`user ${keys.user}`);
   return ways;
 }
