@@ -2,12 +2,18 @@
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { benchMemory } from "./backends/memory.js";
+import { benchMongo } from "./backends/mongo.js";
+import { benchRedis } from "./backends/redis.js";
 import { benchSqlite } from "./backends/sqlite.js";
+import { benchZohoFile } from "./backends/zoho-file.js";
 import { type GroupResult, print } from "./harness.js";
 
 const BACKENDS: Record<string, () => Promise<GroupResult[]>> = {
   memory: benchMemory,
   sqlite: benchSqlite,
+  "zoho-file": benchZohoFile,
+  mongo: benchMongo,
+  redis: benchRedis,
 };
 
 const wanted = process.argv.slice(2).filter((word) => word !== "--");

@@ -40,7 +40,10 @@ export interface Lookup {
  * everywhere. A value can't be read back from it.
  */
 export function opaqueKey(...parts: readonly (string | null)[]): string {
-  return hash("sha256", JSON.stringify(parts), "base64url");
+  let text = "";
+  // each part with its length in front, so that no two lists of parts make the same text
+  for (const part of parts) text += part === null ? "-" : `${part.length}:${part}`;
+  return hash("sha256", text, "base64url");
 }
 
 /** The keys under which a record is found. */

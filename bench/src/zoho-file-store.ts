@@ -1,0 +1,44 @@
+import { writeFileSync } from "node:fs";
+import { FileStore, OAuthToken, UserSignature } from "@zohocrm/typescript-sdk-8.0";
+import { tokenOf } from "./tokens.js";
+
+const HEADER =
+  "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
+
+/** The SDK's own store for a file, filled as it would have filled it itself, one save after the other. */
+export function zohoFileStore(path: string, size: number) {
+  const lines = Array.from({ length: size }, (_, i) => {
+    const token = tokenOf(i);
+    return [
+      i + 1,
+      token.userSignature.name,
+      token.clientId,
+      token.clientSecret,
+      token.refreshToken,
+      token.accessToken,
+      "",
+      token.expiresAt,
+      token.redirectUrl,
+      token.apiDomain,
+    ].join(",");
+  });
+  writeFileSync(path, [HEADER, ...lines].join("\n"));
+  const store = new FileStore(path);
+  return {
+    /** By the user, as after a restart. */
+    find: (i: number) => store.findToken(zohoToken(i)),
+    save: (i: number, version: number) => store.saveToken(zohoToken(i, version)),
+  };
+}
+
+function zohoToken(i: number, version?: number): OAuthToken {
+  const { userSignature, clientId, accessToken, refreshToken } = tokenOf(i, version);
+  const token = Reflect.construct(OAuthToken, []) as OAuthToken;
+  token.setUserSignature(new UserSignature(userSignature.name));
+  token.setClientId(String(clientId));
+  if (version !== undefined) {
+    token.setAccessToken(String(accessToken));
+    token.setRefreshToken(String(refreshToken));
+  }
+  return token;
+}
