@@ -65,6 +65,13 @@ describe("readZohoCsv", () => {
     expect(JSON.stringify(problems)).not.toContain("SECRET");
   });
 
+  it("reports a line whose bytes were no UTF-8 instead of taking what decoding made of them", () => {
+    const bytes = Buffer.from(`${HEADER}\n1,J\u00fcrgen,c,s,r,,,,,\n2,ada,c,s,r2,,,,,`, "latin1");
+    const { rows, problems } = readZohoCsv(bytes.toString("utf8"));
+    expect(rows.map(({ where }) => where)).toEqual(["line 3"]);
+    expect(problems).toEqual([{ where: "line 2", reason: "it is not UTF-8 text" }]);
+  });
+
   it.each([
     ["a duplicate column", `${HEADER},id\n`],
     ["two names of one column", `${HEADER},user_name\n`],

@@ -97,10 +97,15 @@ export async function importTokens(store: TokenStore, read: ZohoTokens): Promise
     } catch (error) {
       // a value that another record has: this token alone is left out. All else ends the import.
       if (!isTokenStoreError(error) || error.code !== "ERR_CONFLICT") throw error;
-      problems.push({ where: `id ${JSON.stringify(token.id)}`, reason: error.message });
+      problems.push({ where: nameOf(token), reason: error.message });
     }
   }
   return { saved, unchanged, problems };
+}
+
+function nameOf({ id, userSignature }: OAuthToken): string {
+  const user = userSignature === null ? "" : ` of ${JSON.stringify(userSignature.name)}`;
+  return `the token${user} (id ${JSON.stringify(id)})`;
 }
 
 /** @returns whether there was anything to save */

@@ -87,7 +87,7 @@ it("reports what can't be read and what the store can't take, and brings the res
   await store.saveToken({ id: "1", userSignature: { name: "zoe" }, refreshToken: "z" });
   const report = await importTokens(store, await fromZohoFile(path));
   expect(report.saved).toBe(1);
-  expect(report.problems.map(({ where }) => where)).toEqual(["line 3", 'id "1"']);
+  expect(report.problems.map(({ where }) => where)).toEqual(["line 3", 'the token of "ada" (id "1")']);
   expect(JSON.stringify(report)).not.toContain("SECRET");
   expect((await store.getTokens()).map(({ id }) => id)).toEqual(["1", "3"]);
 });

@@ -38,6 +38,11 @@ export function readZohoCsv(text: string): ZohoRead {
       read.problems.push({ where, reason });
       continue;
     }
+    // what decoding makes of bytes that are no UTF-8: the value itself is gone
+    if (values.some((value) => value.includes("\uFFFD"))) {
+      read.problems.push({ where, reason: "it is not UTF-8 text" });
+      continue;
+    }
     const token = tokenOfRow(columns.map((column, index) => [column, values[index]]));
     if (typeof token === "string") read.problems.push({ where, reason: token });
     else read.rows.push({ where, token });
