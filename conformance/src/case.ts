@@ -22,6 +22,25 @@ export interface StoreModule {
   open(space: Space, options?: OpenOptions): TokenStore | Promise<TokenStore>;
   /** Removes what a space left behind. */
   destroy?(space: Space): void | Promise<void>;
+  /** Means to disturb the backend, as far as there are any. */
+  readonly faults?: FaultMeans;
+}
+
+/**
+ * What a module can do to the connections of the stores that it opened in this process, or to their server.
+ * Cases that need a means which is not there do not apply.
+ */
+export interface FaultMeans {
+  /** Cuts every connection that is open; new ones get through. */
+  cut?(): void | Promise<void>;
+  /** Cuts the connection in place of the next reply: what was asked is done, and nobody learns of it. */
+  loseReply?(): void | Promise<void>;
+  /** The server is gone: connections end and new ones are refused, until {@link FaultMeans.start}. */
+  stop?(): void | Promise<void>;
+  start?(): void | Promise<void>;
+  /** The server is there and answers nothing, until {@link FaultMeans.thaw}. */
+  freeze?(): void | Promise<void>;
+  thaw?(): void | Promise<void>;
 }
 
 /** What a case works with. All that it opens is closed when the case ends. */
@@ -53,6 +72,8 @@ export interface Case {
   readonly needs?: readonly Capability[];
   /** The case applies only where none of these is declared. */
   readonly lacks?: readonly Capability[];
+  /** Means that the module has to have. */
+  readonly faults?: readonly (keyof FaultMeans)[];
   /** How long it may take, in milliseconds; 60,000 unless told otherwise. */
   readonly timeoutMs?: number;
   run(kit: Kit): Promise<void>;

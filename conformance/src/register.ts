@@ -30,7 +30,7 @@ export async function registerConformance(
     for (const section of sections) {
       describe(`section ${section}`, () => {
         for (const test of cases.filter((one) => sectionOf(one) === section)) {
-          const reason = reasonNotToRun(test, subject.capabilities);
+          const reason = reasonNotToRun(test, subject);
           const title = `${test.paragraph} ${test.name}`;
           if (reason !== undefined) it(`${title} (not applicable: ${reason})`, async () => {});
           else register(it, title, () => runCase(test, subject));

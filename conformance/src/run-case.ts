@@ -62,12 +62,14 @@ async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
   }
 }
 
-/** Why a case does not apply to a store that declares these; undefined where it does. */
-export function reasonNotToRun(test: Case, capabilities: Capabilities): string | undefined {
+/** Why a case does not apply, by what the store declares and the module can do; undefined where it does. */
+export function reasonNotToRun(test: Case, { capabilities, module }: Subject): string | undefined {
   const missing = (test.needs ?? []).filter((capability) => !capabilities[capability]);
   if (missing.length > 0) return `needs ${missing.join(", ")}`;
   const present = (test.lacks ?? []).filter((capability) => capabilities[capability]);
-  return present.length > 0 ? `the store declares ${present.join(", ")}` : undefined;
+  if (present.length > 0) return `the store declares ${present.join(", ")}`;
+  const without = (test.faults ?? []).filter((means) => module.faults?.[means] === undefined);
+  return without.length > 0 ? `the module has no faults.${without.join(", faults.")}` : undefined;
 }
 
 /** Runs a case on a fresh space, and leaves nothing behind. Rejects with what the case found. */

@@ -64,7 +64,7 @@ export async function runConformance(moduleUrl: string | URL, options: RunOption
 
 async function resultOf(test: Case, subject: Subject): Promise<CaseResult> {
   const { name, paragraph } = test;
-  const reason = reasonNotToRun(test, subject.capabilities);
+  const reason = reasonNotToRun(test, subject);
   if (reason !== undefined) return { name, paragraph, status: "not-applicable", message: reason };
   try {
     await runCase(test, subject);

@@ -1,0 +1,232 @@
+import type { OAuthToken, PlainToken, TokenInput } from "@tokenkeep/core";
+import type { Case } from "../case.js";
+import { expectToken, plain, same } from "../expect.js";
+import { HOSTILE, TEXT_PROPERTIES, whole } from "../samples.js";
+import { badInput } from "./section-1-bad-input.js";
+import { secrecy } from "./section-1-secrecy.js";
+
+const LONG = 65_536;
+
+const absent: Case[] = [
+  {
+    paragraph: "1.1",
+    name: "what was not given reads as null in what saveToken, findToken, findTokenById and getTokens return",
+    async run({ store }) {
+      const given = { refreshToken: "only-this" };
+      const saved = expectToken(await store.saveToken(given), given);
+      expectToken(await store.findToken(given), given);
+      expectToken(await store.findTokenById(saved.id), given);
+      expectToken((await store.getTokens())[0] ?? null, given);
+    },
+  },
+  {
+    paragraph: "1.1",
+    name: "undefined, null and an empty string all mean not given",
+    async run({ store }) {
+      for (const [index, nothing] of [undefined, null, ""].entries()) {
+        const given: TokenInput = {
+          id: nothing,
+          userSignature: index === 0 ? undefined : null,
+          clientId: nothing,
+          clientSecret: nothing,
+          redirectUrl: nothing,
+          grantToken: nothing,
+          refreshToken: `refresh-${index}`,
+          accessToken: nothing,
+          apiDomain: nothing,
+          expiresAt: index === 0 ? undefined : null,
+        };
+        expectToken(await store.saveToken(given), { refreshToken: `refresh-${index}` });
+        expectToken(await store.findToken(given), { refreshToken: `refresh-${index}` });
+      }
+    },
+  },
+  {
+    paragraph: "1.1",
+    name: "the getters of a token and its toPlain() say the same",
+    async run({ store }) {
+      for (const given of [{ accessToken: "bare" }, whole("getters")]) {
+        const saved = await store.saveToken(given);
+        const found = await store.findToken({ accessToken: given.accessToken });
+        for (const token of [saved, found as OAuthToken]) {
+          const fields = plain(token);
+          for (const property of Object.keys(fields) as (keyof PlainToken)[]) {
+            const read = token[property];
+            const value =
+              property === "userSignature" && read !== null ? { name: token.userSignature?.name } : read;
+            same(value, fields[property], `token.${property}`);
+          }
+        }
+      }
+    },
+  },
+  {
+    paragraph: "1.1",
+    name: "expiresAt keeps its milliseconds, 0 and times before 1970 too",
+    async run({ store }) {
+      const times = [0, 1, -1, 999, 1_699_999_999_999, 1_700_000_000_001, 253_402_300_799_999];
+      times.push(Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER);
+      for (const expiresAt of times) {
+        const given = { accessToken: `ends-${expiresAt}`, expiresAt };
+        expectToken(await store.saveToken(given), given);
+        expectToken(await store.findToken({ accessToken: given.accessToken }), given);
+      }
+    },
+  },
+];
+
+const copies: Case[] = [
+  {
+    paragraph: "1.2",
+    name: "what a caller passes in is not changed",
+    async run({ store }) {
+      const given = { ...whole("input"), id: "input-id" };
+      const before = structuredClone(given);
+      await store.saveToken(given);
+      await store.findToken(given);
+      await store.saveToken(given);
+      same(given, before, "the caller's object");
+    },
+  },
+  {
+    paragraph: "1.2",
+    name: "deeply frozen input is taken",
+    async run({ store }) {
+      const { userSignature, ...rest } = whole("frozen");
+      const given = Object.freeze({ ...rest, userSignature: Object.freeze(userSignature) });
+      await store.saveToken(given);
+      expectToken(await store.findToken(given), given);
+    },
+  },
+  {
+    paragraph: "1.2",
+    name: "changing what was passed in after the call does not reach the store",
+    async run({ store }) {
+      const given = { userSignature: { name: "mine" }, refreshToken: "as-saved" };
+      const saving = store.saveToken(given);
+      given.refreshToken = "changed";
+      given.userSignature.name = "changed";
+      await saving;
+      const expected = { userSignature: { name: "mine" }, refreshToken: "as-saved" };
+      expectToken(await store.findToken({ refreshToken: "as-saved" }), expected);
+    },
+  },
+  {
+    paragraph: "1.2",
+    name: "changing what a store returned does not reach the store",
+    async run({ store }) {
+      const given = whole("copy");
+      const { id } = expectToken(await store.saveToken(given), given);
+      const returned = [
+        await store.saveToken({ id }),
+        await store.findToken({ id }),
+        await store.findTokenById(id),
+        ...(await store.getTokens()),
+      ];
+      for (const token of returned) {
+        const fields = plain(token);
+        fields.refreshToken = "changed";
+        if (fields.userSignature !== null) fields.userSignature.name = "changed";
+        trySet(token, "refreshToken", "changed");
+        trySet(token?.userSignature, "name", "changed");
+      }
+      expectToken(await store.findTokenById(id), given);
+      expectToken(await store.findToken({ userSignature: given.userSignature }), given);
+    },
+  },
+  {
+    paragraph: "1.2",
+    name: "a token that was returned before a save stays as it was",
+    async run({ store }) {
+      const first = await store.saveToken({ refreshToken: "r", accessToken: "one" });
+      await store.saveToken({ refreshToken: "r", accessToken: "two" });
+      expectToken(first, { refreshToken: "r", accessToken: "one", revision: 1 });
+    },
+  },
+  {
+    paragraph: "1.2",
+    name: "emptying the array that getTokens returned does not empty the store",
+    async run({ store }) {
+      await store.saveToken({ refreshToken: "stays" });
+      (await store.getTokens()).length = 0;
+      same((await store.getTokens()).length, 1, "the number of records");
+    },
+  },
+];
+
+function trySet(target: object | null | undefined, property: string, value: unknown): void {
+  try {
+    Object.assign(target ?? {}, { [property]: value });
+  } catch {
+    // a token that refuses it is as good
+  }
+}
+
+const hostile: Case[] = [
+  ...HOSTILE.map(
+    ([what, text]): Case => ({
+      paragraph: "1.4",
+      name: `${what} round-trip in every property`,
+      async run({ store }) {
+        await store.saveToken(whole("bystander"));
+        const given: TokenInput = {
+          id: text,
+          userSignature: { name: text },
+          expiresAt: 1,
+          ...Object.fromEntries(TEXT_PROPERTIES.map((property) => [property, text])),
+        };
+        expectToken(await store.saveToken(given), given);
+        expectToken(await store.findTokenById(text), given);
+        for (const query of [
+          { id: text },
+          { userSignature: { name: text } },
+          { grantToken: text },
+          { refreshToken: text },
+          { accessToken: text },
+        ]) {
+          expectToken(await store.findToken(query), given);
+        }
+        expectToken(await store.saveToken({ ...given, expiresAt: 2 }), {
+          ...given,
+          expiresAt: 2,
+          revision: 2,
+        });
+        expectToken(await store.findToken(whole("bystander")), whole("bystander"));
+        await store.deleteToken(text);
+        same((await store.getTokens()).length, 1, "the number of records left");
+      },
+    }),
+  ),
+  ...(["userSignature", ...TEXT_PROPERTIES] as const).map(
+    (property): Case => ({
+      paragraph: "1.4",
+      name: `64 KiB round-trip in ${property}, and its last byte counts`,
+      async run({ store }) {
+        const texts = [`${"x".repeat(LONG - 1)}1`, `${"x".repeat(LONG - 1)}2`, "🔑".repeat(LONG / 4)];
+        for (const [index, long] of texts.entries()) {
+          const value = property === "userSignature" ? { name: long } : long;
+          const given: TokenInput = { refreshToken: `r${index}`, [property]: value };
+          const { id } = expectToken(await store.saveToken(given), given);
+          expectToken(await store.findTokenById(id), given);
+          if (property === "redirectUrl" || property === "apiDomain" || property.startsWith("client"))
+            continue;
+          expectToken(await store.findToken({ [property]: value }), given);
+        }
+        same((await store.getTokens()).length, 3, "the number of records");
+      },
+    }),
+  ),
+  {
+    paragraph: "1.4",
+    name: "an id of 255 bytes round-trips, and its last byte counts",
+    async run({ store }) {
+      for (const id of [`${"i".repeat(254)}1`, `${"i".repeat(254)}2`, `${"🔑".repeat(63)}abc`]) {
+        await store.saveToken({ id, refreshToken: `r-${id}` });
+        expectToken(await store.findTokenById(id), { id, refreshToken: `r-${id}` });
+      }
+      same((await store.getTokens()).length, 3, "the number of records");
+    },
+  },
+];
+
+export const section1: Case[] = [...absent, ...copies, ...secrecy, ...hostile, ...badInput];

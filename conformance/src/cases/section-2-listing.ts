@@ -1,0 +1,149 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { TokenStore } from "@tokenkeep/core";
+import type { Case } from "../case.js";
+import { check, expectIds, expectNull, expectToken, plain, same } from "../expect.js";
+import { whole } from "../samples.js";
+
+/** Saves records with these ids, each in a millisecond of its own. */
+async function fill(store: TokenStore, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
+    await store.saveToken({ id, refreshToken: `refresh-${id}` });
+    await sleep(3);
+  }
+}
+
+async function idsOf(store: TokenStore): Promise<string[]> {
+  const ids: string[] = [];
+  for await (const token of store.tokens()) ids.push(plain(token).id ?? "");
+  return ids;
+}
+
+const MANY = 600;
+async function fillMany(store: TokenStore): Promise<string[]> {
+  const ids = Array.from({ length: MANY }, (_, index) => `many-${(index * 7919) % MANY}`);
+  for (let start = 0; start < MANY; start += 20) {
+    await Promise.all(
+      ids.slice(start, start + 20).map((id) => store.saveToken({ id, refreshToken: `refresh-${id}` })),
+    );
+  }
+  return ids;
+}
+
+// neither by name nor by number
+const ORDER = ["m", "10", "9", "z", "a", "B"];
+
+export const listing: Case[] = [
+  {
+    paragraph: "2.9",
+    name: "findTokenById gives the record with that id, or null",
+    async run({ store }) {
+      await store.saveToken({ ...whole("one"), id: "one" });
+      expectToken(await store.findTokenById("one"), { ...whole("one"), id: "one" });
+      for (const id of ["on", "one1", "two", "1", "0"]) expectNull(await store.findTokenById(id));
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "getTokens of an empty store is an empty array",
+    async run({ store }) {
+      same(await store.getTokens(), [], "getTokens()");
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "getTokens gives every record whole, oldest first",
+    async run({ store }) {
+      await fill(store, ORDER);
+      const tokens = await store.getTokens();
+      expectIds(tokens, ORDER);
+      for (const token of tokens) {
+        const { id } = plain(token);
+        expectToken(token, { id, refreshToken: `refresh-${id}`, revision: 1 });
+      }
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "an update does not move a record; one deleted and saved anew comes last",
+    async run({ store }) {
+      await fill(store, ["first", "second", "third"]);
+      await store.saveToken({ id: "first", accessToken: "new" });
+      expectIds(await store.getTokens(), ["first", "second", "third"]);
+      await store.deleteToken("first");
+      await fill(store, ["first"]);
+      expectIds(await store.getTokens(), ["second", "third", "first"]);
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "getTokens gives each of many records once",
+    async run({ store }) {
+      const ids = await fillMany(store);
+      const got = (await store.getTokens()).map((token) => plain(token).id).sort();
+      same(got, [...ids].sort(), "the ids");
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "tokens() gives what getTokens gives, in the same order",
+    needs: ["iteration"],
+    async run({ store }) {
+      same(await idsOf(store), [], "the ids of an empty store");
+      await fill(store, ORDER);
+      await store.saveToken({ id: ORDER[0], accessToken: "updated" });
+      same(await idsOf(store), ORDER, "the ids");
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "tokens() gives many records once each, those of one millisecond too",
+    needs: ["iteration"],
+    async run({ store }) {
+      await fillMany(store);
+      const expected = (await store.getTokens()).map((token) => plain(token).id);
+      same(await idsOf(store), expected, "the ids, as getTokens() orders them");
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "tokens() misses and repeats no record that stays, while others are saved, updated and deleted",
+    needs: ["iteration"],
+    async run({ store }) {
+      const ids = await fillMany(store);
+      const deleted = new Set(ids.filter((_, index) => index % 5 === 0));
+      const doomed = [...deleted];
+      const seen: string[] = [];
+      let step = 0;
+      for await (const token of store.tokens()) {
+        const { id } = plain(token);
+        seen.push(id ?? "");
+        step++;
+        if (step % 4 !== 0) continue;
+        const gone = doomed.pop();
+        if (gone !== undefined) await store.deleteToken(gone);
+        await store.saveToken({ id: id ?? "", accessToken: `updated-${id}` }).catch(() => null);
+        await store.saveToken({ id: `new-${step}`, refreshToken: `refresh-new-${step}` });
+        if (step > 3 * MANY) break; // a store that finds its own new records for ever
+      }
+      same(seen.length, new Set(seen).size, "the number of records that came, each once");
+      const came = new Set(seen);
+      const missed = ids.filter((id) => !deleted.has(id) && !came.has(id));
+      same(missed, [], "the records that were there all the time and did not come");
+    },
+  },
+  {
+    paragraph: "2.9",
+    name: "tokens() may be left early, and begun anew, and run twice at once",
+    needs: ["iteration"],
+    async run({ store }) {
+      await fill(store, ORDER);
+      for await (const token of store.tokens()) {
+        same(plain(token).id, ORDER[0], "the first id");
+        break;
+      }
+      const [one, other] = await Promise.all([idsOf(store), idsOf(store)]);
+      same([one, other], [ORDER, ORDER], "the ids of both");
+      check((await store.getTokens()).length === ORDER.length, "a store that works on", "fewer records");
+    },
+  },
+];

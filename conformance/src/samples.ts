@@ -1,0 +1,80 @@
+import type { TokenInput } from "@tokenkeep/core";
+
+/** The properties that hold text of any kind. */
+export const TEXT_PROPERTIES = [
+  "clientId",
+  "clientSecret",
+  "redirectUrl",
+  "grantToken",
+  "refreshToken",
+  "accessToken",
+  "apiDomain",
+] as const;
+
+/** The three kinds of token value. */
+export const TOKEN_KINDS = ["grantToken", "refreshToken", "accessToken"] as const;
+
+/** A token with every property that a caller can give but the id; another `tag`, other values throughout. */
+export function whole(tag: string): TokenInput & { userSignature: { name: string } } {
+  return {
+    userSignature: { name: `${tag}@example.com` },
+    clientId: `1000.CLIENT-${tag}`,
+    clientSecret: `secret-of-${tag}`,
+    redirectUrl: `https://example.com/callback?of=${tag}`,
+    grantToken: `1000.grant-${tag}`,
+    refreshToken: `1000.refresh-${tag}`,
+    accessToken: `1000.access-${tag}`,
+    expiresAt: 1_893_456_000_123,
+    apiDomain: `https://www.zohoapis.com/${tag}`,
+  };
+}
+
+/** Text that a careless store takes for something else than text. */
+export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
+  ["single quotes", "O'Brien''s"],
+  ["double quotes and backslashes", 'a"b\\"c\\\\'],
+  ["SQL in quotes", "' OR '1'='1"],
+  ["SQL after a semicolon", "x'; DELETE FROM tokens; --"],
+  ["placeholders", "a?b=$1&c=:name&d=@name&e=%s&f={}"],
+  ["LIKE patterns", "%_%"],
+  ["Lua", '"]] redis.call("FLUSHALL") --[['],
+  ["JSON", '{"a":[1,null]}'],
+  ["CSV", 'a,"b",\r\nc;d\te'],
+  ["newlines", "\na\r\nb\r"],
+  ["globs", "*?[a-z]{b}"],
+  ["paths", "../../etc/passwd"],
+  ["a MongoDB operator", '{"$gt":""}'],
+  ["a field path", "$where.a.b"],
+  ["a null character", "a\0b\0"],
+  ["spaces around", "  a  "],
+  ["one space", " "],
+  ["4-byte characters", "🔑𝒳👩‍👩‍👧"],
+  ["combining marks", "e\u0301 \u00e9"],
+  ["characters without width", "\ufeffa\u200b\u200d"],
+  ["right-to-left text", "\u202eabc \u05d0\u05d1"],
+  ["control characters", "\x01\x07\x1b[31m\x7f"],
+  ["a property of every object", "__proto__"],
+  ["the word null", "null"],
+  ["a number", "007"],
+  ["the last code point", "\u{10ffff}\uffff"],
+  ["a surrogate pair's edges", "\ud7ff\ue000"],
+];
+
+/** Pairs of text that are not the same, though a collation or a trim may say so. */
+export const LOOKALIKES: readonly (readonly [what: string, one: string, other: string])[] = [
+  ["case", "1000.abcDEF", "1000.ABCdef"],
+  ["an accent", "jose", "jos\u00e9"],
+  ["normal forms", "\u00e9", "e\u0301"],
+  ["a trailing space", "token", "token "],
+  ["a leading space", "token", " token"],
+  ["a trailing newline", "token", "token\n"],
+  ["a null character", "token", "token\0"],
+  ["what follows a null character", "token\0a", "token\0b"],
+  ["width", "A", "\uff21"],
+  ["ß and ss", "stra\u00dfe", "strasse"],
+  ["a character without width", "token", "to\u200bken"],
+  ["the Turkish i", "i", "\u0131"],
+  ["4-byte characters", "🔑", "🔒"],
+  ["numbers as text", "10", "10.0"],
+  ["leading zeros", "7", "007"],
+];
