@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { MysqlTokenStore } from "@tokenkeep/mysql";
+import { type Proxy, startProxy } from "@tokenkeep/test-servers";
+import { createPool as createCallbackPool } from "mysql2";
+import { createConnection, createPool } from "mysql2/promise";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { describeOnBoth, freshTable, sql, urlWith } from "./support.js";
+
+await describeOnBoth(({ url }) => {
+  const table = freshTable();
+  let proxy: Proxy;
+  let proxied: string;
+  beforeAll(async () => {
+    const { hostname, port } = new URL(url);
+    proxy = await startProxy(hostname, Number(port));
+    proxied = Object.assign(new URL(url), { hostname: "127.0.0.1", port: String(proxy.port) }).href;
+  });
+  afterAll(async () => {
+    await proxy.close();
+    await sql(url, "DROP TABLE IF EXISTS ??, ??", [table, `${table}_locks`]);
+  });
+
+  describe("pools", () => {
+    it("of both flavours will do, and stay open", async () => {
+      const callback = createCallbackPool(url);
+      const promise = createPool(url);
+      for (const pool of [callback, promise, callback.promise()]) {
+        const store = new MysqlTokenStore({ pool, table });
+        await store.saveToken({ id: "1", refreshToken: "r" });
+        await store.close();
+      }
+      expect((await promise.query("SELECT 1"))[0]).toHaveLength(1);
+      expect((await callback.promise().query("SELECT 1"))[0]).toHaveLength(1);
+      await promise.end();
+      await callback.promise().end();
+    });
+
+    it("has no more connections than its limit for 300 finds at once", async () => {
+      const pool = createPool({ uri: url, connectionLimit: 5 });
+      let connections = 0;
+      pool.on("connection", () => void connections++);
+      await using store = new MysqlTokenStore({ pool, table });
+      await store.saveToken({ id: "1", refreshToken: "r" });
+      const found = await Promise.all(
+        Array.from({ length: 300 }, () => store.findToken({ refreshToken: "r" })),
+      );
+      expect(found.every((token) => token?.id === "1")).toBe(true);
+      expect(connections).toBeLessThanOrEqual(5);
+      await store.close();
+      await pool.end();
+    });
+
+    it("that has no connection free ends a call in time, and serves the next", async () => {
+      const pool = createPool({ uri: url, connectionLimit: 1 });
+      await using store = new MysqlTokenStore({ pool, table, timeoutMs: 300 });
+      await store.findTokenById("1");
+      const taken = await pool.getConnection();
+      await expect(store.findTokenById("1")).rejects.toMatchObject({
+        code: "ERR_UNAVAILABLE",
+        retryable: true,
+      });
+      taken.release();
+      expect(await store.findTokenById("none")).toBeNull();
+      await store.close();
+      await pool.end();
+    });
+  });
+
+  describe("bad days", () => {
+    it("goes on by itself after the connections were cut", async () => {
+      await using store = new MysqlTokenStore({ url: proxied, table, timeoutMs: 5000 });
+      await store.saveToken({ id: "cut", refreshToken: "cut" });
+      for (let i = 0; i < 5; i++) {
+        const saves = Array.from({ length: 5 }, () =>
+          store.saveToken({ refreshToken: "cut" }).catch((error) => error.code),
+        );
+        await sleep(2);
+        proxy.cut();
+        for (const end of await Promise.all(saves)) {
+          if (typeof end === "string") expect(end).toBe("ERR_UNAVAILABLE");
+        }
+        expect((await store.findTokenById("cut"))?.refreshToken).toBe("cut");
+      }
+    });
+
+    it("does a write once though its reply was lost", async () => {
+      await using store = new MysqlTokenStore({ url: proxied, table, timeoutMs: 5000, connectionLimit: 1 });
+      const { revision } = await store.saveToken({ id: "lost", refreshToken: "lost" });
+      await store.findTokenById("lost");
+      proxy.loseReply();
+      const saved = await store.saveToken({ id: "lost", refreshToken: "lost" });
+      expect(saved.revision).toBe(revision! + 1);
+      expect((await store.findTokenById("lost"))?.revision).toBe(revision! + 1);
+    });
+
+    it("says that nobody listens, and works once somebody does", async () => {
+      await using store = new MysqlTokenStore({ url: proxied, table, timeoutMs: 2000 });
+      proxy.refuse();
+      await expect(store.findTokenById("1")).rejects.toMatchObject({
+        code: "ERR_UNAVAILABLE",
+        retryable: true,
+      });
+      proxy.heal();
+      await store.findTokenById("1");
+    });
+
+    it("ends in time while the server is frozen, and is not poisoned after", async () => {
+      await using store = new MysqlTokenStore({ url: proxied, table, timeoutMs: 500, connectionLimit: 3 });
+      await store.findTokenById("1");
+      proxy.freeze();
+      const calls = Array.from({ length: 10 }, () => store.findTokenById("1").catch((error) => error.code));
+      expect(new Set(await Promise.all(calls))).toEqual(new Set(["ERR_UNAVAILABLE"]));
+      proxy.heal();
+      for (let i = 0; i < 10; i++) {
+        expect((await store.saveToken({ id: `f${i}`, refreshToken: `f${i}` })).id).toBe(`f${i}`);
+        expect((await store.findTokenById(`f${i}`))?.refreshToken).toBe(`f${i}`);
+      }
+    });
+
+    it("shows no password and no value in what it throws", async () => {
+      await using store = new MysqlTokenStore({ url: urlWith(url, { password: "wrong-secret" }), table });
+      const error = await store.saveToken({ refreshToken: "hidden-value" }).catch((thrown) => thrown);
+      expect(error.code).toBe("ERR_PERMISSION");
+      expect(`${error.stack} ${JSON.stringify(error)} ${error.cause?.stack}`).not.toMatch(
+        /wrong-secret|hidden-value/,
+      );
+    });
+
+    it("says that the server has no connection left", async () => {
+      const user = freshTable();
+      await sql(url, `CREATE USER '${user}'@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 1`);
+      await sql(url, `GRANT ALL ON \`tokenkeep\`.* TO '${user}'@'%'`);
+      const as = urlWith(url, { username: user, password: "pw" });
+      const taken = await createConnection(as);
+      await using store = new MysqlTokenStore({ url: as, table, timeoutMs: 2000 });
+      await expect(store.findTokenById("1")).rejects.toMatchObject({
+        code: "ERR_UNAVAILABLE",
+        retryable: true,
+      });
+      await taken.end();
+      expect(await store.findTokenById("none")).toBeNull();
+    });
+  });
+});

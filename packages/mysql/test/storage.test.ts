@@ -1,0 +1,233 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { keysOf, type TokenRecord } from "@tokenkeep/core";
+import { MysqlTokenStore } from "@tokenkeep/mysql";
+import { createPool as createCallbackPool } from "mysql2";
+import { createConnection, createPool, type Pool } from "mysql2/promise";
+import { afterEach, describe, expect, it } from "vitest";
+import { Connections } from "../src/connections.js";
+import { MysqlBackend } from "../src/mysql-backend.js";
+import { callbackPool } from "../src/pool.js";
+import { describeOnBoth, freshTable, sql } from "./support.js";
+
+const HOSTILE = ["é😀 \0 '\"`\\ %_ ", "\n\r\x1a;--", "Å", "A\u030a", " x", "x ", "x"];
+
+await describeOnBoth(({ url, name, container }) => {
+  const table = freshTable();
+  const open = (options = {}) => new MysqlTokenStore({ url, table, ...options });
+  afterEach(() => sql(url, "DROP TABLE IF EXISTS ??, ??", [table, `${table}_locks`]));
+
+  describe("what is stored", () => {
+    for (const charset of ["utf8mb4", "latin1"]) {
+      it(`is the same byte for byte over a pool in ${charset}, in a lax mode`, async () => {
+        const pool = createPool({
+          uri: url,
+          charset,
+          rowsAsArray: false,
+          dateStrings: true,
+          bigNumberStrings: true,
+          supportBigNumbers: true,
+        });
+        pool.on("connection", (connection) => void connection.query("SET sql_mode = ''"));
+        await using store = new MysqlTokenStore({ pool, table });
+        const long = "é😀€".repeat(7281) + "x".repeat(65_536 - 7281 * 9);
+        for (const text of HOSTILE) {
+          await store.saveToken({
+            id: text,
+            userSignature: { name: text },
+            refreshToken: text,
+            apiDomain: long,
+          });
+        }
+        expect(await store.getTokens()).toHaveLength(HOSTILE.length);
+        for (const text of HOSTILE) {
+          const found = await store.findToken({ refreshToken: text });
+          expect(found?.toPlain()).toMatchObject({
+            id: text,
+            userSignature: { name: text },
+            apiDomain: long,
+          });
+          expect((await store.findTokenById(text))?.refreshToken).toBe(text);
+        }
+        await store.close();
+        await pool.end();
+      });
+    }
+
+    it("can be read by a person", async () => {
+      await using store = open({ namespace: "straße" });
+      await store.saveToken({ id: "1", userSignature: { name: "Ann" }, refreshToken: "r", expiresAt: 7 });
+      const rows = await sql(url, "SELECT * FROM ??", [table]);
+      expect(rows).toMatchObject([
+        { namespace: "straße", id: "1", user_name: "Ann", refresh_token: "r", expires_at: 7 },
+      ]);
+    });
+  });
+
+  describe("statements", () => {
+    it("goes by an index for every lookup, in one statement", async () => {
+      await using store = open();
+      for (let i = 0; i < 50; i++) {
+        await store.saveToken({
+          id: `${i}`,
+          userSignature: { name: `u${i}` },
+          clientId: "c",
+          grantToken: `g${i}`,
+          refreshToken: `r${i}`,
+          accessToken: `a${i}`,
+        });
+      }
+      await sql(url, "ANALYZE TABLE ??", [table]);
+      const pool = createCallbackPool(url);
+      const statements: { sql: string; values: (string | number | null)[] }[] = [];
+      const connections = new Connections(callbackPool(pool)!, 5000);
+      const run = connections.run.bind(connections);
+      connections.run = (text, values) => {
+        statements.push({ sql: text, values: [...values] });
+        return run(text, values);
+      };
+      const backend = new MysqlBackend(connections, {
+        table,
+        namespace: "",
+        createTable: false,
+        timeoutMs: 5000,
+        secrets: [],
+        adoption: undefined,
+        end: undefined,
+      });
+      const keys = keysOf({
+        userName: "u7",
+        clientId: "c",
+        grantToken: "g7",
+        refreshToken: "r7",
+        accessToken: "a7",
+      } as TokenRecord);
+      const kinds = ["userClient", "grantToken", "refreshToken", "accessToken", "user"] as const;
+      const lookups = [
+        { kind: "id" as const, key: "7" },
+        ...kinds.map((kind) => ({ kind, key: keys[kind]! })),
+      ];
+      const records = await backend.read(lookups);
+      expect(records.map(({ id }) => id)).toEqual(["7", "7", "7", "7", "7", "7"]);
+      await backend.scan({ createdAt: records[0]!.createdAt, id: "7" }, 10);
+      expect(statements).toHaveLength(2);
+      pool.end();
+      const connection = await createConnection(url);
+      // MySQL draws a tree unless told otherwise, and MariaDB knows no other format
+      const explanation = name === "mysql" ? "EXPLAIN FORMAT=TRADITIONAL" : "EXPLAIN";
+      const explain = async ({ sql: text, values }: (typeof statements)[number]) =>
+        (await connection.execute(`${explanation} ${text}`, values))[0] as Plan[];
+      const plans = (await Promise.all(statements.map(explain)))
+        .flat()
+        .filter((step) => step.table === table);
+      await connection.end();
+      expect(plans.map(({ key }) => key)).toEqual([
+        "PRIMARY",
+        "by_user_client",
+        "by_grant_token",
+        "by_refresh_token",
+        "by_access_token",
+        "by_user",
+        "by_age",
+      ]);
+      for (const { type } of plans) expect(type).toMatch(/const|ref|range/);
+    });
+
+    it("makes one round trip of a find, and two of a save where nobody contends", async () => {
+      const pool = createPool({ uri: url, connectionLimit: 1 });
+      await using store = new MysqlTokenStore({ pool, table });
+      // the first time on a connection each statement is prepared, which is a round trip of its own
+      for (let i = 0; i < 3; i++) await store.saveToken({ id: "1", refreshToken: "r" });
+      await store.findToken({ refreshToken: "r" });
+      const before = await executions(pool);
+      await store.saveToken({ id: "1", refreshToken: "r" });
+      const between = await executions(pool);
+      await store.findToken({ refreshToken: "r" });
+      const after = await executions(pool);
+      expect(between.Com_stmt_execute! - before.Com_stmt_execute!).toBe(2);
+      expect(after.Com_stmt_execute! - between.Com_stmt_execute!).toBe(1);
+      expect(after.Com_stmt_prepare).toBe(before.Com_stmt_prepare);
+      await store.close();
+      await pool.end();
+    });
+
+    it("saves one user while another's save holds its locks", async () => {
+      await using store = open({ timeoutMs: 3000 });
+      for (const user of ["a", "m", "z"]) {
+        await store.saveToken({
+          id: user,
+          userSignature: { name: user },
+          refreshToken: `r-${user}`,
+          accessToken: user,
+        });
+      }
+      const other = await createConnection(url);
+      try {
+        await other.beginTransaction();
+        await other.query(
+          "UPDATE ?? SET etag = 'x', access_token_key = 'y' WHERE namespace = '' AND id = 'm'",
+          [table],
+        );
+        for (let i = 0; i < 20; i++) {
+          await store.saveToken({
+            userSignature: { name: `new-${i}` },
+            refreshToken: `n-${i}`,
+            accessToken: `n-${i}`,
+          });
+        }
+        for (const user of ["a", "z"]) await store.saveToken({ id: user, accessToken: `${user}2` });
+      } finally {
+        other.destroy(); // which rolls back
+      }
+      expect(await store.getTokens()).toHaveLength(23);
+    });
+
+    it("lets 4 processes save different users without waiting for a row lock", async () => {
+      await using store = open();
+      await store.saveToken({ refreshToken: "warm" });
+      const waits = await lockWaits(url);
+      const code = `
+        import { MysqlTokenStore } from "@tokenkeep/mysql";
+        const [url, table, me] = process.argv.slice(1);
+        const store = new MysqlTokenStore({ url, table });
+        await Promise.all(Array.from({ length: 50 }, (_, i) =>
+          store.saveToken({ userSignature: { name: me + "-" + i % 25 }, refreshToken: me + "-r-" + i % 25, accessToken: me + "-a-" + i })));
+        await store.close();`;
+      await Promise.all(["a", "b", "c", "d"].map((me) => node(code, url, table, me)));
+      expect(await store.getTokens()).toHaveLength(101);
+      // a server that others use has waits of its own
+      if (container !== undefined) expect(await lockWaits(url)).toBe(waits);
+    });
+  });
+});
+
+interface Plan {
+  readonly table: string;
+  readonly type: string;
+  readonly key: string | null;
+}
+
+/** What the pool's one connection has executed and prepared. */
+async function executions(pool: Pool): Promise<Record<string, number>> {
+  const [rows] = await pool.query("SHOW SESSION STATUS LIKE 'Com_stmt_%'");
+  const pairs = (rows as { Variable_name: string; Value: string }[]).map((row) => [
+    row.Variable_name,
+    Number(row.Value),
+  ]);
+  return Object.fromEntries(pairs);
+}
+
+async function lockWaits(url: string): Promise<number> {
+  const [row] = await sql(url, "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'");
+  return Number(row?.Value);
+}
+
+/** Runs a module in a process of its own. */
+async function node(code: string, ...values: string[]): Promise<void> {
+  const child = spawn(process.execPath, ["--input-type=module", "-e", code, "--", ...values], {
+    stdio: "inherit",
+    cwd: new URL("..", import.meta.url),
+  });
+  const [status] = await once(child, "exit");
+  expect(status).toBe(0);
+}
