@@ -88,23 +88,29 @@ export const badDays: Case[] = [
   },
   {
     paragraph: "7.3",
-    name: "a reply lost after the write was done: one record, and no save counted twice as two",
+    name: "a reply lost after the write was done: one record, and no save counts twice",
     faults: ["loseReply"],
     async run(kit) {
       const store = await prepare(kit);
       let acknowledged = 1;
+      let unknown = 0;
       for (let round = 0; round < 5; round++) {
         await kit.module.faults?.loseReply?.();
         const revision = await trySave(store, `lost-${round}`);
-        if (revision !== null) {
-          // each save before may have been done without anyone's knowledge, this one only once
-          assert.ok(revision > acknowledged && revision <= acknowledged + 1 + round);
-          acknowledged = revision;
+        if (revision === null) {
+          unknown++;
+          continue;
         }
+        // a save that failed may have been done all the same, once
+        const most = acknowledged + unknown + 1;
+        assert.ok(
+          revision > acknowledged && revision <= most,
+          `revision ${acknowledged} was acknowledged, and ${unknown} saves may have been done since: ${revision} came`,
+        );
+        acknowledged = revision;
+        unknown = 0;
       }
       await worksAgain(store, acknowledged);
-      const found = await store.findToken({ refreshToken: "bad-day-refresh" });
-      assert.ok((found?.revision ?? 0) <= 1 + 5 + 20, "a save must not count more than once");
     },
   },
   {
