@@ -1,3 +1,3 @@
 export { describeOnServer } from "./describe.js";
-export { type Proxy, startProxy } from "./proxy.js";
+export { startProxy, type TcpProxy } from "./proxy.js";
 export { type ServerName, ServerNotAvailable, startServer, type TestServer } from "./servers.js";

@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type Socket } from "node:net";
 
 /** A TCP proxy that can do to a connection what networks do. */
-export interface Proxy {
+export interface TcpProxy {
   readonly port: number;
   /** Cuts every connection, and lets new ones through. */
   cut(): void;
@@ -19,8 +19,11 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Starts a proxy in front of a server. */
-export async function startProxy(host: string, port: number): Promise<Proxy> {
+/**
+ * Starts a proxy in front of a server.
+ * @param port asked for anew with each connection, since a container that starts again may have another
+ */
+export async function startProxy(host: string, port: () => number): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   let mode: "open" | "refuse" | "freeze" | "lose" = "open";
   const cut = () => {
@@ -28,7 +31,7 @@ export async function startProxy(host: string, port: number): Promise<Proxy> {
   };
   const server = createServer((client) => {
     if (mode === "refuse") return void client.resetAndDestroy();
-    const upstream = connect(port, host);
+    const upstream = connect(port(), host);
     for (const [from, to] of [
       [client, upstream],
       [upstream, client],

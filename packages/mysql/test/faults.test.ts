@@ -1,23 +1,23 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
-import { type Proxy, startProxy } from "@tokenkeep/test-servers";
+import { startProxy, type TcpProxy } from "@tokenkeep/test-servers";
 import { createPool as createCallbackPool } from "mysql2";
 import { createConnection, createPool } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeOnBoth, freshTable, sql, urlWith } from "./support.js";
 
-await describeOnBoth(({ url }) => {
+await describeOnBoth(({ url, container }) => {
   const table = freshTable();
-  let proxy: Proxy;
+  let proxy: TcpProxy;
   let proxied: string;
   beforeAll(async () => {
     const { hostname, port } = new URL(url);
-    proxy = await startProxy(hostname, Number(port));
+    proxy = await startProxy(hostname, () => container?.getMappedPort(3306) ?? Number(port));
     proxied = Object.assign(new URL(url), { hostname: "127.0.0.1", port: String(proxy.port) }).href;
   });
   afterAll(async () => {
     await proxy.close();
-    await sql(url, "DROP TABLE IF EXISTS ??, ??", [table, `${table}_locks`]);
+    if (container === undefined) await sql(url, "DROP TABLE IF EXISTS ??, ??", [table, `${table}_locks`]);
   });
 
   describe("pools", () => {
@@ -126,11 +126,42 @@ await describeOnBoth(({ url }) => {
       );
     });
 
+    // a server that the environment names is not ours to kill
+    if (container !== undefined) {
+      it("keeps what was acknowledged when the server is killed under load, and goes on by itself", async () => {
+        await using store = new MysqlTokenStore({ url: proxied, table, timeoutMs: 3000 });
+        const acknowledged = new Map<string, number>();
+        let isOver = false;
+        const savers = Array.from({ length: 5 }, async (_, i) => {
+          while (!isOver) {
+            try {
+              const { revision } = await store.saveToken({ id: `k${i}`, refreshToken: `k${i}` });
+              acknowledged.set(`k${i}`, revision!);
+            } catch (error) {
+              expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+              await sleep(50);
+            }
+          }
+        });
+        await until(() => acknowledged.size === 5);
+        await container.restart({ timeout: 0 }); // SIGKILL at once
+        const before = new Map(acknowledged);
+        await until(() => [...before].every(([id, revision]) => acknowledged.get(id)! > revision));
+        isOver = true;
+        await Promise.all(savers);
+        for (const [id, revision] of acknowledged) {
+          const found = await store.findTokenById(id);
+          expect(found?.refreshToken).toBe(id);
+          expect(found?.revision).toBeGreaterThanOrEqual(revision);
+        }
+      });
+    }
+
     it("says that the server has no connection left", async () => {
       const user = freshTable();
-      await sql(url, `CREATE USER '${user}'@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 1`);
-      await sql(url, `GRANT ALL ON \`tokenkeep\`.* TO '${user}'@'%'`);
-      const as = urlWith(url, { username: user, password: "pw" });
+      await sql(proxied, `CREATE USER '${user}'@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 1`);
+      await sql(proxied, `GRANT ALL ON \`tokenkeep\`.* TO '${user}'@'%'`);
+      const as = urlWith(proxied, { username: user, password: "pw" });
       const taken = await createConnection(as);
       await using store = new MysqlTokenStore({ url: as, table, timeoutMs: 2000 });
       await expect(store.findTokenById("1")).rejects.toMatchObject({
@@ -142,3 +173,8 @@ await describeOnBoth(({ url }) => {
     });
   });
 });
+
+/** The test's own time limit ends it. */
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await sleep(20);
+}
