@@ -1,4 +1,5 @@
 import type { Case } from "../case.js";
+import { random } from "./random.js";
 import { section1 } from "./section-1.js";
 import { section2 } from "./section-2.js";
 import { section3 } from "./section-3.js";
@@ -21,4 +22,5 @@ export const allCases: readonly Case[] = [
   ...section6,
   ...section7,
   ...section8,
+  ...random,
 ].sort((one, other) => order(one) - order(other));
