@@ -158,6 +158,7 @@ export const savings = [
         return await save(token, options);
       } catch (error) {
         delete error.id;
+        if (error.code === "ERR_CONFLICT") error.message = "The value is taken.";
         throw error;
       }
     }),

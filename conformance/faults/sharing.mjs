@@ -115,7 +115,7 @@ export const sharings = [
         setTimeout(() => {
           const late = newest;
           newest = undefined;
-          if (late !== undefined) replace(late.record, late.keys, late.previous);
+          if (late !== undefined && backend.db.open) replace(late.record, late.keys, late.previous);
         }, 20).unref();
         return true;
       });
