@@ -14,34 +14,39 @@ end
 if not layout then redis.call('HSET', meta, 'layout', '${LAYOUT}') end
 `;
 
-// drop: takes a record away with all that leads to it, or only what its next version replaces.
+// drop: takes a record away with all that led to it. The lead tells what that is.
 const DROP = `
-local function drop(id, lead, whole)
+local function partsOf(lead)
   local parts = {}
   for part in string.gmatch(lead, '%S+') do parts[#parts + 1] = part end
-  for i = 5, #parts do
-    if redis.call('HGET', keys, parts[i]) == id then redis.call('HDEL', keys, parts[i]) end
-  end
+  return parts
+end
+local function free(key, id)
+  if redis.call('HGET', keys, key) == id then redis.call('HDEL', keys, key) end
+end
+local function drop(id, lead)
+  local parts = partsOf(lead)
+  for i = 5, #parts do free(parts[i], id) end
   if parts[4] ~= '-' then redis.call('ZREM', users, parts[4] .. ':' .. parts[3] .. ':' .. id) end
-  if whole then
-    redis.call('HDEL', records, id)
-    redis.call('ZREM', order, parts[2] .. ':' .. id)
-    redis.call('HDEL', leads, id)
-    redis.call('ZREM', ends, id)
-  end
+  redis.call('HDEL', records, id)
+  redis.call('ZREM', order, parts[2] .. ':' .. id)
+  redis.call('HDEL', leads, id)
+  redis.call('ZREM', ends, id)
 end
 `;
 
 // Fields of hashes end by themselves (HPEXPIREAT); members of sorted sets do not. Each write takes away what
 // a few ended records left, and the keys end with the last of them where no record is to stay.
 const TTL = `
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local isTimed = redis.call('EXISTS', ends) == 1
+local function now()
+  local clock = redis.call('TIME')
+  return clock[1] * 1000 + math.floor(clock[2] / 1000)
+end
 local function sweep()
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now, 'LIMIT', 0, 20)) do
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now(), 'LIMIT', 0, 20)) do
     local lead = redis.call('HGET', leads, id)
-    if lead then drop(id, lead, true) else redis.call('ZREM', ends, id) end
+    if lead then drop(id, lead) else redis.call('ZREM', ends, id) end
   end
 end
 local function endWithTheLast()
@@ -112,18 +117,34 @@ if exists and stored == etag then
   return 1
 end
 if exists ~= (previous ~= '') or (exists and stored ~= previous) then return 0 end
-for i = 9, #ARGV do
-  local holder = redis.call('HGET', keys, ARGV[i])
+local isNew, all = {}, {}
+local holders = #ARGV > 8 and redis.call('HMGET', keys, unpack(ARGV, 9)) or {}
+for i, holder in ipairs(holders) do
+  local key = ARGV[i + 8]
   if holder and holder ~= id and redis.call('HEXISTS', records, holder) == 1 then return 0 end
+  all[key] = true
+  -- where records end, each field is written anew, and with it when it ends
+  if holder ~= id or isTimed or ttl ~= '' then
+    isNew[#isNew + 1] = key
+    isNew[#isNew + 1] = id
+  end
 end
-if lead then drop(id, lead, not exists) end
+if exists then
+  local parts = partsOf(lead)
+  for i = 5, #parts do
+    if not all[parts[i]] then free(parts[i], id) end
+  end
+  if parts[4] ~= '-' then redis.call('ZREM', users, parts[4] .. ':' .. parts[3] .. ':' .. id) end
+else
+  if lead then drop(id, lead) end
+  redis.call('ZADD', order, 0, created .. ':' .. id)
+end
 redis.call('HSET', records, id, json)
 redis.call('HSET', leads, id, table.concat({ etag, created, saved, user, unpack(ARGV, 9) }, ' '))
-redis.call('ZADD', order, 0, created .. ':' .. id)
 if user ~= '-' then redis.call('ZADD', users, 0, user .. ':' .. saved .. ':' .. id) end
-for i = 9, #ARGV do redis.call('HSET', keys, ARGV[i], id) end
+if #isNew > 0 then redis.call('HSET', keys, unpack(isNew)) end
 if ttl ~= '' then
-  local last = now + tonumber(ttl)
+  local last = now() + tonumber(ttl)
   redis.call('HPEXPIREAT', records, last, 'FIELDS', 1, id)
   if #ARGV > 8 then redis.call('HPEXPIREAT', keys, last, 'FIELDS', #ARGV - 8, unpack(ARGV, 9)) end
   redis.call('ZADD', ends, last, id)
@@ -140,7 +161,7 @@ export const REMOVE: Script = new Script(
   `#!lua flags=allow-oom
 ${NAMES}${GUARD}${DROP}${TTL}
 local lead = redis.call('HGET', leads, ARGV[1])
-if lead then drop(ARGV[1], lead, true) else redis.call('HDEL', records, ARGV[1]) end
+if lead then drop(ARGV[1], lead) else redis.call('HDEL', records, ARGV[1]) end
 if isTimed then
   sweep()
   endWithTheLast()

@@ -9,7 +9,9 @@ import { errorOf, freshNamespace } from "./support/helpers.js";
 const user = { userSignature: { name: "ann" }, clientId: "c" };
 
 for (const name of ["redis", "valkey"] as const) {
-  await describeOnServer(name, ({ url }) => {
+  await describeOnServer(name, ({ url, container }) => {
+    // a server that the environment names may have other users, whom a full memory or a reset would meet
+    const isOurs = container !== undefined;
     const admin = new Redis(url);
     afterAll(() => admin.disconnect());
 
@@ -19,23 +21,26 @@ for (const name of ["redis", "valkey"] as const) {
       return new Map(found.map(([, command, times]) => [command ?? "", Number(times)]));
     }
 
-    it("a find is one request, a save two, and none of them is KEYS, SCAN or HGETALL", async () => {
-      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
-      await store.saveToken({ ...user, refreshToken: "r" });
-      await store.findToken(user);
-      await admin.config("RESETSTAT");
-      await store.findToken(user);
-      expect((await calls()).get("evalsha")).toBe(1);
-      await store.saveToken({ ...user, accessToken: "a" });
-      expect((await calls()).get("evalsha")).toBe(3);
-      await store.getTokens();
-      await store.deleteTokens();
-      await store.withLock("k", () => {});
-      const used = await calls();
-      for (const command of ["keys", "scan", "hgetall", "flushdb"]) expect(used.has(command)).toBe(false);
-    });
+    it.runIf(isOurs)(
+      "a find is one request, a save two, and none of them is KEYS, SCAN or HGETALL",
+      async () => {
+        await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+        await store.saveToken({ ...user, refreshToken: "r" });
+        await store.findToken(user);
+        await admin.config("RESETSTAT");
+        await store.findToken(user);
+        expect((await calls()).get("evalsha")).toBe(1);
+        await store.saveToken({ ...user, accessToken: "a" });
+        expect((await calls()).get("evalsha")).toBe(3);
+        await store.getTokens();
+        await store.deleteTokens();
+        await store.withLock("k", () => {});
+        const used = await calls();
+        for (const command of ["keys", "scan", "hgetall", "flushdb"]) expect(used.has(command)).toBe(false);
+      },
+    );
 
-    it("scripts that the server forgot are loaded again", async () => {
+    it.runIf(isOurs)("scripts that the server forgot are loaded again", async () => {
       await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
       await store.saveToken({ ...user, refreshToken: "r" });
       await admin.script("FLUSH");
@@ -167,7 +172,7 @@ for (const name of ["redis", "valkey"] as const) {
       expect(await admin.exists(keysIn(namespace).records)).toBe(0);
     });
 
-    it("a wrong password and a missing right are ERR_PERMISSION", async () => {
+    it.runIf(isOurs)("a wrong password and a missing right are ERR_PERMISSION", async () => {
       const { host } = new URL(url);
       await admin.call("ACL", "SETUSER", "reader", "on", ">pass-word", "~*", "+@read", "+@connection");
       await using wrong = new RedisTokenStore(`redis://reader:not-the-word@${host}`);
@@ -179,7 +184,7 @@ for (const name of ["redis", "valkey"] as const) {
         expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("not-the-word");
     });
 
-    it("the rights that the README lists are enough", async () => {
+    it.runIf(isOurs)("the rights that the README lists are enough", async () => {
       const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
       const rights = /`(\+evalsha[^`]*)`, and in a Cluster/.exec(readme)?.[1]?.split(/\s+/) ?? [];
       await admin.call("ACL", "SETUSER", "app", "reset", "on", ">pass-word", "~{tokenkeep:*", ...rights);
@@ -197,21 +202,24 @@ for (const name of ["redis", "valkey"] as const) {
       }
     });
 
-    it("a full memory is ERR_UNAVAILABLE with nothing half written; finds and deletes go on", async () => {
-      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
-      const { id } = await store.saveToken({ ...user, refreshToken: "refresh-1" });
-      await admin.config("SET", "maxmemory", "1");
-      try {
-        const error = await errorOf(store.saveToken({ ...user, accessToken: "secret-a" }));
-        expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
-        expect(error.message).toContain("maxmemory");
-        expect(await store.findToken(user)).toMatchObject({ revision: 1, accessToken: null });
-        await store.deleteToken(id ?? "");
-      } finally {
-        await admin.config("SET", "maxmemory", "0");
-      }
-      expect(await store.getTokens()).toEqual([]);
-    });
+    it.runIf(isOurs)(
+      "a full memory is ERR_UNAVAILABLE with nothing half written; finds and deletes go on",
+      async () => {
+        await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+        const { id } = await store.saveToken({ ...user, refreshToken: "refresh-1" });
+        await admin.config("SET", "maxmemory", "1");
+        try {
+          const error = await errorOf(store.saveToken({ ...user, accessToken: "secret-a" }));
+          expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+          expect(error.message).toContain("maxmemory");
+          expect(await store.findToken(user)).toMatchObject({ revision: 1, accessToken: null });
+          await store.deleteToken(id ?? "");
+        } finally {
+          await admin.config("SET", "maxmemory", "0");
+        }
+        expect(await store.getTokens()).toEqual([]);
+      },
+    );
 
     it("no error holds a command's arguments", async () => {
       const namespace = freshNamespace();
