@@ -86,6 +86,10 @@ const copies: Case[] = [
         await store.findToken(given);
         await store.saveToken(given);
         same(given, before, "the caller's object");
+        const withoutId = { refreshToken: "made-an-id" };
+        await store.saveToken(withoutId);
+        await store.saveToken(withoutId);
+        same(withoutId, { refreshToken: "made-an-id" }, "the caller's object without an id");
       }
     },
   },

@@ -1,0 +1,71 @@
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { allCases, type Report } from "@tokenkeep/conformance";
+import { afterAll, expect, test } from "vitest";
+
+const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const GOOD = pathOf("./plain-store.mjs");
+const BAD = pathOf("./first-record.mjs");
+const directory = mkdtempSync(join(tmpdir(), "tokenkeep-kit-test-"));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function run(...args: string[]): { status: number | null; stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [pathOf("../dist/cli.js"), ...args], { encoding: "utf8" });
+}
+
+test("a store that keeps the contract exits 0, and the report has the shape that the contract names", () => {
+  const json = join(directory, "report.json");
+  const { status, stdout } = run(GOOD, "--json", json, "--seed", "7", "--rounds", "1");
+  expect(stdout).toContain("0 failed");
+  expect(status).toBe(0);
+  const report = JSON.parse(readFileSync(json, "utf8")) as Report;
+  expect(report.store).toBe("map");
+  expect(report.seed).toBe(7);
+  expect(report.capabilities).toMatchObject({ durable: false, revisions: true, locks: false });
+  expect(report.cases).toHaveLength(allCases.length);
+  const { passed, failed, notApplicable } = report.summary;
+  expect(passed + failed + notApplicable).toBe(allCases.length);
+  for (const one of report.cases) {
+    expect(Object.keys(one).sort()).toEqual(["message", "name", "paragraph", "status"]);
+    expect(["passed", "not-applicable"]).toContain(one.status);
+    expect(one.message === "").toBe(one.status === "passed");
+  }
+});
+
+test("a store that breaks the contract exits 1, and the report tells the calls", () => {
+  const junit = join(directory, "report.xml");
+  const { status, stdout } = run(BAD, "--only", "2.6", "--junit", junit);
+  expect(status).toBe(1);
+  expect(stdout).toContain("contract: A query with no id, user name or token is null, never any record.");
+  expect(stdout).toMatch(/store\.findToken\(\{\}\) → \{ id: /);
+  expect(stdout).toContain("expected: null");
+  expect(readFileSync(junit, "utf8")).toContain("<failure>");
+});
+
+test("random calls find that fault by themselves, and the same seed finds it again", () => {
+  const told = [1, 2].map(() => run(BAD, "--only", "2.3", "--seed", "11").stdout);
+  expect(told[0]).toMatch(
+    /the model's answer to these calls on an empty store \(seed 11\):\n.*await store\.saveToken/,
+  );
+});
+
+test("misuse exits 2 and says what to do", () => {
+  const empty = join(directory, "empty.mjs");
+  writeFileSync(empty, "export default {};");
+  for (const args of [
+    [],
+    [GOOD, BAD],
+    [GOOD, "--nonsense"],
+    [GOOD, "--seed", "x"],
+    [GOOD, "--only", "99"],
+    [empty],
+    ["./missing.mjs"],
+  ]) {
+    const { status, stderr } = run(...args);
+    expect(status, args.join(" ")).toBe(2);
+    expect(stderr).not.toBe("");
+  }
+});

@@ -1,0 +1,13 @@
+// A store with the fault that Zoho's own has: a query without criteria returns the first record.
+import { MapTokenStore } from "./plain-store.mjs";
+
+class FirstRecordStore extends MapTokenStore {
+  async findToken(query) {
+    return (await super.findToken(query)) ?? (await this.getTokens())[0] ?? null;
+  }
+}
+
+export default {
+  name: "first-record",
+  open: (_space, options) => new FirstRecordStore(options),
+};
