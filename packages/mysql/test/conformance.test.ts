@@ -1,8 +1,3 @@
-import { registerConformance } from "@tokenkeep/conformance";
-import { describeOnServer } from "@tokenkeep/test-servers";
-import { describe, it } from "vitest";
+import { runKitOn } from "./kit.js";
 
-await describeOnServer("mysql", async (server) => {
-  process.env.TOKENKEEP_TEST_SQL_URL = server.url;
-  await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
-});
+await runKitOn("mysql");

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
 import { startProxy, type TcpProxy } from "@tokenkeep/test-servers";
 import { createPool as createCallbackPool } from "mysql2";
-import { createConnection, createPool } from "mysql2/promise";
+import { type Connection, createConnection, createPool } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { describeOnBoth, freshTable, sql, urlWith } from "./support.js";
 
@@ -157,7 +157,36 @@ await describeOnBoth(({ url, container }) => {
       });
     }
 
-    it("says that the server has no connection left", async () => {
+    if (container !== undefined) {
+      it("says that the server has no connection left for anybody, and works once it has", async () => {
+        const user = freshTable();
+        await sql(proxied, `CREATE USER '${user}'@'%' IDENTIFIED BY 'pw'`);
+        await sql(proxied, `GRANT ALL ON \`tokenkeep\`.* TO '${user}'@'%'`);
+        await sql(proxied, "SET GLOBAL max_connections = 12");
+        const as = urlWith(proxied, { username: user, password: "pw" });
+        const taken: Connection[] = [];
+        let refusal: unknown;
+        while (refusal === undefined) {
+          await createConnection(as).then(
+            (connection) => taken.push(connection),
+            (error) => {
+              refusal = error;
+            },
+          );
+        }
+        expect(refusal).toMatchObject({ errno: 1040 });
+        await using store = new MysqlTokenStore({ url: as, table, timeoutMs: 2000, connectionLimit: 2 });
+        await expect(store.findTokenById("1")).rejects.toMatchObject({
+          code: "ERR_UNAVAILABLE",
+          retryable: true,
+        });
+        await Promise.all(taken.map((connection) => connection.end()));
+        expect(await store.findTokenById("none")).toBeNull();
+        await sql(proxied, "SET GLOBAL max_connections = 151");
+      });
+    }
+
+    it("says that the server has no connection left for this user", async () => {
       const user = freshTable();
       await sql(proxied, `CREATE USER '${user}'@'%' IDENTIFIED BY 'pw' WITH MAX_USER_CONNECTIONS 1`);
       await sql(proxied, `GRANT ALL ON \`tokenkeep\`.* TO '${user}'@'%'`);

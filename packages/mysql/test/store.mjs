@@ -1,20 +1,37 @@
-// The kit's module. The server's URL comes from the test file through the environment, which the kit's
-// child processes inherit.
+// The kit's module. The server's URL comes from the test file through the environment, which the kit's child
+// processes inherit. The proxy comes only to the test file's own process: children go straight to the server.
 import { MysqlTokenStore } from "@tokenkeep/mysql";
 import { createConnection } from "mysql2/promise";
 
 const url = process.env.TOKENKEEP_TEST_SQL_URL ?? process.env.MYSQL_URL;
 if (url === undefined)
-  throw new Error("Set MYSQL_URL to the URL of a server: mysql://user:password@host/database.");
+  throw new Error("Set MYSQL_URL to a server's URL: mysql://user:password@host/database.");
+
+const proxy = globalThis[Symbol.for("tokenkeep.test.proxy")];
+const storeUrl =
+  proxy === undefined
+    ? url
+    : Object.assign(new URL(url), { hostname: "127.0.0.1", port: String(proxy.port) }).href;
+
 const tableOf = (space) => `kit_${space.id}`;
 
 export default {
   name: "mysql",
   open: (space, options) =>
-    new MysqlTokenStore({ url, table: tableOf(space), connectionLimit: 4, ...options }),
+    new MysqlTokenStore({ url: storeUrl, table: tableOf(space), connectionLimit: 4, ...options }),
   destroy: async (space) => {
     const connection = await createConnection(url);
     await connection.query("DROP TABLE IF EXISTS ??, ??", [tableOf(space), `${tableOf(space)}_locks`]);
     await connection.end();
   },
+  ...(proxy !== undefined && {
+    faults: {
+      cut: () => proxy.cut(),
+      loseReply: () => proxy.loseReply(),
+      stop: () => proxy.refuse(),
+      start: () => proxy.heal(),
+      freeze: () => proxy.freeze(),
+      thaw: () => proxy.heal(),
+    },
+  }),
 };
