@@ -1,0 +1,44 @@
+import { TokenStoreError } from "@tokenkeep/core";
+
+/** What an error of the file system means. */
+export function explainFileError(error: unknown): TokenStoreError | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  switch (code) {
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return new TokenStoreError(
+        "ERR_PERMISSION",
+        `file: this process may not read and write the file and its directory (${code}). Give it leave to, or choose another path.`,
+      );
+    case "ENOSPC":
+    case "EDQUOT":
+    case "EFBIG":
+      return new TokenStoreError(
+        "ERR_UNAVAILABLE",
+        `file: there is no room for another line (${code}). Nothing was saved. Make room and try again.`,
+      );
+    case "ENOTDIR":
+    case "EISDIR":
+    case "ENAMETOOLONG":
+    case "ELOOP":
+      return new TokenStoreError(
+        "ERR_INVALID_OPTIONS",
+        `file: path can't be a file (${code}). Choose another.`,
+      );
+    default:
+      return undefined;
+  }
+}
+
+export function corrupt(path: string, line: number): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_CORRUPT",
+    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then take the line ` +
+      "out of it (what stood in that line is lost, the other lines are not), or put a backup in its place.",
+  );
+}
+
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
