@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { benchMemory } from "./backends/memory.js";
 import { benchMongo } from "./backends/mongo.js";
+import { benchMysql } from "./backends/mysql.js";
 import { benchRedis } from "./backends/redis.js";
 import { benchSqlite } from "./backends/sqlite.js";
 import { benchZohoFile } from "./backends/zoho-file.js";
@@ -13,6 +14,7 @@ const BACKENDS: Record<string, () => Promise<GroupResult[]>> = {
   sqlite: benchSqlite,
   "zoho-file": benchZohoFile,
   mongo: benchMongo,
+  mysql: benchMysql,
   redis: benchRedis,
 };
 
