@@ -98,6 +98,7 @@ export class MysqlBackend implements Backend {
   }
 
   async read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
+    if (lookups.length === 0) return []; // a save of a token without a name or a value asks for none
     const values: Value[] = [];
     for (const { kind, key } of lookups) values.push(this.#namespace, kind === "id" ? hex(key) : key);
     const { rows } = await this.#connections.run(this.#readOf(lookups), values);
