@@ -41,13 +41,11 @@ export function isDuplicate(error: unknown): boolean {
 }
 
 /**
- * Whether a write met another that wanted the same key, and nothing was written. FerretDB: PostgreSQL checks
- * its constraint behind two inserts that then wait for each other, and takes one of them back after a second.
+ * Whether a write was taken back since it and another waited for each other. FerretDB: PostgreSQL checks its
+ * constraint behind both inserts, and notices after a second.
  */
-export function isLostRace(error: unknown): boolean {
-  return (
-    isDuplicate(error) || (typeof codeOf(error) === "number" && messageOf(error) === "deadlock detected")
-  );
+export function isDeadlock(error: unknown): boolean {
+  return typeof codeOf(error) === "number" && messageOf(error) === "deadlock detected";
 }
 
 /** Whether the server answered, with an error that may come from others who do the same right now. */

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Backend,
   type Lookup,
@@ -7,15 +8,18 @@ import {
   TokenStoreError,
 } from "@tokenkeep/core";
 import type { Collection, CollectionOptions, Document } from "mongodb";
-import { explain, isLostRace } from "./explain.js";
+import { explain, isDeadlock, isDuplicate } from "./explain.js";
 import { type Asked, Generation } from "./generation.js";
 import { generationOf, Layout, recordOf, type StoredDocument } from "./layout.js";
 import { MongoLeases } from "./mongo-leases.js";
 import type { Settings } from "./options.js";
 import { setUp, sweep } from "./schema.js";
+import { WriteLine } from "./write-line.js";
 
 /** How often a read is put again because `deleteTokens` came between. */
 const ATTEMPTS = 20;
+/** How long a write that was in a deadlock leaves the field to the others, at most. */
+const MAX_DEADLOCK_PAUSE_MS = 1000;
 
 /** Records in one collection, each a document: see {@link Layout}. */
 export class MongoBackend implements Backend {
@@ -29,10 +33,12 @@ export class MongoBackend implements Backend {
   readonly #layout: Layout;
   readonly #collection: Collection<StoredDocument>;
   readonly #generation = new Generation();
+  readonly #writes: WriteLine;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.secrets = settings.secrets;
+    this.#writes = new WriteLine(settings.timeoutMs);
     this.#layout = new Layout(settings.namespace);
     this.#collection = settings.db.collection<StoredDocument>(
       settings.collection,
@@ -85,7 +91,7 @@ export class MongoBackend implements Backend {
 
   async insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
     const document = this.#layout.document(this.#generation.value, record, keys);
-    return unlessTaken(async () => {
+    return this.#write(document.keys, async () => {
       await this.#collection.insertOne(document);
       return true;
     });
@@ -94,11 +100,23 @@ export class MongoBackend implements Backend {
   async replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): Promise<boolean> {
     const document = this.#layout.document(this.#generation.value, record, keys);
     const { _id } = document;
-    return unlessTaken(async () => {
+    return this.#write(document.keys, async () => {
       const filter = { _id: { $eq: _id }, etag: { $eq: previous.etag } };
       const { matchedCount } = await this.#collection.replaceOne(filter, document);
       return matchedCount === 1;
     });
+  }
+
+  async #write(keys: readonly string[], write: () => Promise<boolean>): Promise<boolean> {
+    try {
+      return await this.#writes.enter(keys, write);
+    } catch (error) {
+      if (isDuplicate(error)) return false;
+      if (!isDeadlock(error)) throw error;
+      // Who comes back at once meets the others that still wait, and none of them ever gets through.
+      await sleep(100 + Math.random() * MAX_DEADLOCK_PAUSE_MS);
+      return false;
+    }
   }
 
   async remove(id: string): Promise<void> {
@@ -189,13 +207,4 @@ function collectionOptions({ writeConcern, readConcern }: Settings): CollectionO
     useBigInt64: false,
     raw: false,
   };
-}
-
-async function unlessTaken(write: () => Promise<boolean>): Promise<boolean> {
-  try {
-    return await write();
-  } catch (error) {
-    if (isLostRace(error)) return false;
-    throw error;
-  }
 }
