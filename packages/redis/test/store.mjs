@@ -6,6 +6,10 @@ import { Cluster } from "ioredis";
 const target = process.env.TOKENKEEP_REDIS_TEST ?? process.env.REDIS_URL ?? "redis://127.0.0.1:6379";
 const parsed = target.startsWith("{") ? JSON.parse(target) : { url: target };
 
+// a way to the server that can fail, where the test file made one
+const way = globalThis[Symbol.for("tokenkeep.test.way")];
+const reached = way === undefined ? parsed : { url: way.url };
+
 // A Cluster has no URL: its client is the caller's. Here it ends with its store, as a program's would.
 class OnCluster extends RedisTokenStore {
   #client;
@@ -26,6 +30,16 @@ export default {
   name: "redis",
   open: (space, options) => {
     const all = { ...options, keyPrefix: `${space.id}:` };
-    return parsed.nodes ? new OnCluster(all) : new RedisTokenStore({ ...parsed, ...all });
+    return parsed.nodes ? new OnCluster(all) : new RedisTokenStore({ ...reached, ...all });
   },
+  ...(way !== undefined && {
+    faults: {
+      cut: () => way.cut(),
+      loseReply: () => way.loseNextReply(),
+      stop: () => way.refuse(),
+      start: () => way.heal(),
+      freeze: () => way.freeze(),
+      thaw: () => way.heal(),
+    },
+  }),
 };

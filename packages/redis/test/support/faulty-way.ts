@@ -8,6 +8,8 @@ export class FaultyWay {
   readonly #sockets = new Set<Socket>();
   #loseReplyTo: string | undefined;
   #isLosing = false;
+  #isRefusing = false;
+  #isFrozen = false;
   /** How many replies were lost. */
   lost = 0;
 
@@ -32,6 +34,30 @@ export class FaultyWay {
     this.#loseReplyTo = text;
   }
 
+  /** The next reply is lost, whatever it is to. */
+  loseNextReply(): void {
+    this.#isLosing = true;
+  }
+
+  /** Ends every connection, and takes no new one. */
+  refuse(): void {
+    this.#isRefusing = true;
+    this.cut();
+  }
+
+  /** Lets nothing through, in either direction, and nobody knows. */
+  freeze(): void {
+    this.#isFrozen = true;
+    for (const socket of this.#sockets) socket.pause();
+  }
+
+  /** The end of {@link refuse} and {@link freeze}. */
+  heal(): void {
+    this.#isRefusing = false;
+    this.#isFrozen = false;
+    for (const socket of this.#sockets) socket.resume();
+  }
+
   /** Cuts every connection. */
   cut(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -44,6 +70,7 @@ export class FaultyWay {
   }
 
   #join(client: Socket): void {
+    if (this.#isRefusing) return void client.destroy();
     const server = open(Number(this.#target.port), this.#target.hostname);
     for (const socket of [client, server]) {
       this.#sockets.add(socket);
@@ -67,5 +94,6 @@ export class FaultyWay {
       this.lost++;
       client.destroy();
     });
+    if (this.#isFrozen) for (const socket of [client, server]) socket.pause();
   }
 }
