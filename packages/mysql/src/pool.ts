@@ -5,19 +5,20 @@ type Callback<T> = (error: Error | null, result: T) => void;
 /** A statement as mysql2 takes it. */
 export interface Statement {
   readonly sql: string;
-  readonly values?: readonly (string | number | null)[];
+  readonly values?: (string | number | null)[];
   readonly rowsAsArray: true;
   readonly typeCast: true;
   readonly nestTables: false;
   readonly namedPlaceholders: false;
 }
 
+/** What mysql2 calls when a statement is done. */
+export type Done = (error: Error | null, result?: unknown) => void;
+
 /** A connection of mysql2's own, not of its promise wrapper. */
 export interface MysqlConnection {
-  // biome-ignore lint/suspicious/noExplicitAny: mysql2's overloads can't be told in fewer words
-  execute(options: any, callback: any): unknown;
-  // biome-ignore lint/suspicious/noExplicitAny: as above
-  query(options: any, callback: any): unknown;
+  execute(options: Statement, callback: Done): unknown;
+  query(options: Statement, callback: Done): unknown;
   release(): void;
   destroy(): void;
 }
