@@ -16,10 +16,10 @@ export interface AdoptionReport {
 /** The table of the sample that Zoho's users copied. It is read, and never changed. */
 const TABLE = "oauthtoken";
 
-/** Whether the database is that sample's and nothing else's. */
-export function isZohoSample(database: SqliteDatabase): boolean {
-  const tables = [...tablesOf(database)].filter((name) => !name.startsWith("tokenkeep_"));
-  return tables.length === 1 && tables[0]?.toLowerCase() === TABLE;
+/** Whether a database with these tables is that sample's and nothing else's. */
+export function isZohoSample(tables: Iterable<string>): boolean {
+  const others = [...tables].filter((name) => !name.startsWith("tokenkeep_"));
+  return others.length === 1 && others[0]?.toLowerCase() === TABLE;
 }
 
 /**

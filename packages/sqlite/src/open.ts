@@ -41,7 +41,13 @@ function makePrivate(path: string): void {
 }
 
 function refuseForeign(database: SqliteDatabase): void {
-  if (versionOf(database) > 0 || tablesOf(database).size === 0 || isZohoSample(database)) return;
+  // one look: between two, another process may have made the tables
+  const tables = tablesOf(database);
+  if (tables.has("tokenkeep_meta")) {
+    versionOf(database);
+    return;
+  }
+  if (tables.size === 0 || isZohoSample(tables)) return;
   throw new TokenStoreError(
     "ERR_SCHEMA",
     "sqlite: this database has another program's tables. Name a file of its own, or open the database " +

@@ -14,7 +14,7 @@ import { explain, isBusy } from "./errors.js";
 import { SqliteLeases } from "./leases.js";
 import { openDatabase } from "./open.js";
 import type { CheckedOptions, SqliteDatabase } from "./options.js";
-import { migrate } from "./schema.js";
+import { migrate, tablesOf } from "./schema.js";
 import { Statements } from "./statements.js";
 
 /** Records in the table `tokenkeep_tokens`, a statement for each look and each write. */
@@ -51,7 +51,7 @@ export class SqliteBackend implements Backend {
           .transaction(() => {
             migrate(database);
             const statements = new Statements(database, namespace);
-            if (this.#options.adopt ?? (given === undefined && isZohoSample(database))) {
+            if (this.#options.adopt ?? (given === undefined && isZohoSample(tablesOf(database)))) {
               adopt(database, ({ record, keys }) => statements.insert(record, keys));
             }
           })
