@@ -1,6 +1,7 @@
 // `pnpm bench`: all of it, or the backends named: `pnpm bench sqlite memory`.
 import { writeFileSync } from "node:fs";
 import { cpus } from "node:os";
+import { benchFile } from "./backends/file.js";
 import { benchMemory } from "./backends/memory.js";
 import { benchMongo } from "./backends/mongo.js";
 import { benchMysql } from "./backends/mysql.js";
@@ -12,6 +13,7 @@ import { type GroupResult, print } from "./harness.js";
 const BACKENDS: Record<string, () => Promise<GroupResult[]>> = {
   memory: benchMemory,
   sqlite: benchSqlite,
+  file: benchFile,
   "zoho-file": benchZohoFile,
   mongo: benchMongo,
   mysql: benchMysql,

@@ -49,7 +49,7 @@ export class Log {
       const file = this.#file;
       if (file?.isCurrent(stat) && file.movedTo === undefined) return file.state;
       if (file !== undefined && file.inode === stat.ino && file.movedTo === undefined) {
-        if (!file.read(see)) this.#drop();
+        if (!this.#readMore(file, see)) this.#drop();
       } else {
         this.#drop();
         const opened = new LogFile(this.#path, this.#kind, this.#newState());
@@ -76,7 +76,7 @@ export class Log {
       const see = (seen: Line, did: boolean): void => {
         if (seen.nonce === nonce) applied = did;
       };
-      if (!file.read(see)) {
+      if (!this.#readMore(file, see)) {
         this.#drop();
         throw new TokenStoreError(
           "ERR_UNAVAILABLE",
@@ -118,6 +118,16 @@ export class Log {
     void last.close();
     tidy(this.#path, last.path);
     this.#drop();
+  }
+
+  // After damage the state is half old, half new: the next call begins with the whole file.
+  #readMore(file: LogFile, see?: (line: Line, applied: boolean) => void): boolean {
+    try {
+      return file.read(see);
+    } catch (error) {
+      this.#drop();
+      throw error;
+    }
   }
 
   #readAll(file: LogFile): void {

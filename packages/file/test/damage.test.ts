@@ -77,6 +77,21 @@ describe("a damaged file", () => {
   });
 });
 
+describe("a store that is open", () => {
+  it("meets damage, and works again once the line is out", async () => {
+    const path = newPath();
+    await using store = new FileTokenStore(path);
+    await store.saveToken({ id: "a", refreshToken: "a" });
+    const good = readFileSync(path, "utf8");
+    appendFileSync(path, "garbage\n");
+    await expect(store.findTokenById("a")).rejects.toMatchObject({ code: "ERR_CORRUPT" });
+    writeFileSync(path, good);
+    expect(await store.findTokenById("a")).not.toBeNull();
+    await store.saveToken({ id: "b", refreshToken: "b" });
+    expect(await store.getTokens()).toHaveLength(2);
+  });
+});
+
 describe("the file", () => {
   it("is the owner's alone, and refused where others can read it", async () => {
     const path = join(newPath(), "..", "made", "tokens.jsonl");
