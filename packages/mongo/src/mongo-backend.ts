@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Backend,
@@ -18,8 +19,9 @@ import { WriteLine } from "./write-line.js";
 
 /** How often a read is put again because `deleteTokens` came between. */
 const ATTEMPTS = 20;
-/** How long a write that was in a deadlock leaves the field to the others, at most. */
-const MAX_DEADLOCK_PAUSE_MS = 1000;
+/** The lease of those that were in a deadlock, and how long a turn lasts where its holder dies. */
+const TURN = "~turn";
+const TURN_MS = 3000;
 
 /** Records in one collection, each a document: see {@link Layout}. */
 export class MongoBackend implements Backend {
@@ -108,14 +110,26 @@ export class MongoBackend implements Backend {
   }
 
   async #write(keys: readonly string[], write: () => Promise<boolean>): Promise<boolean> {
+    return this.#writes.enter(keys, async () => (await unlessTaken(write)) ?? this.#inTurn(write));
+  }
+
+  // Who was in a deadlock and comes back at once meets the others that still wait, and none of them ever gets
+  // through. So all who were come back one at a time. This is for progress alone: each write has its condition.
+  async #inTurn(write: () => Promise<boolean>): Promise<boolean> {
+    const owner = randomUUID();
+    const end = performance.now() + this.#settings.timeoutMs;
     try {
-      return await this.#writes.enter(keys, write);
-    } catch (error) {
-      if (isDuplicate(error)) return false;
-      if (!isDeadlock(error)) throw error;
-      // Who comes back at once meets the others that still wait, and none of them ever gets through.
-      await sleep(100 + Math.random() * MAX_DEADLOCK_PAUSE_MS);
+      while ((await this.leases.acquire(TURN, owner, TURN_MS, TURN_MS)) === null) {
+        if (performance.now() > end) return false;
+        await sleep(10 + Math.random() * 40);
+      }
+      while (performance.now() < end) {
+        const isDone = await unlessTaken(write);
+        if (isDone !== undefined) return isDone;
+      }
       return false;
+    } finally {
+      await this.leases.release(TURN, owner);
     }
   }
 
@@ -207,4 +221,15 @@ function collectionOptions({ writeConcern, readConcern }: Settings): CollectionO
     useBigInt64: false,
     raw: false,
   };
+}
+
+/** Whether the write was done: false where it was refused, undefined where it was in a deadlock. */
+async function unlessTaken(write: () => Promise<boolean>): Promise<boolean | undefined> {
+  try {
+    return await write();
+  } catch (error) {
+    if (isDuplicate(error)) return false;
+    if (isDeadlock(error)) return undefined;
+    throw error;
+  }
 }
