@@ -1,4 +1,13 @@
-import { closeSync, constants, fdatasync, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  constants,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  openSync,
+  readSync,
+  writeSync,
+} from "node:fs";
 import { TokenStoreError } from "@tokenkeep/core";
 import { corrupt } from "./errors.js";
 import { decodeLine, encodeLine, type Line } from "./line.js";
@@ -130,6 +139,11 @@ export class LogFile {
         return this.#running;
       });
     return this.#next;
+  }
+
+  /** Puts what was appended until now on disk before it returns. */
+  syncNow(): void {
+    fdatasyncSync(this.#fd);
   }
 
   async close(): Promise<void> {

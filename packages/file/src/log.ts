@@ -5,7 +5,7 @@ import { TokenStoreError } from "@tokenkeep/core";
 import { hasCode } from "./errors.js";
 import { encodeLine, type Line } from "./line.js";
 import { headLine, LogFile } from "./log-file.js";
-import { putInPlace, putNew, tidy } from "./place.js";
+import { putInPlace, putNew, syncDirectory, tidy } from "./place.js";
 import type { State } from "./state.js";
 
 /** Lines that may be garbage before compaction is worth it. */
@@ -55,6 +55,7 @@ export class Log {
         const opened = new LogFile(this.#path, this.#kind, this.#newState());
         this.#file = opened;
         this.#readAll(opened);
+        syncDirectory(this.#path); // who put it there may not have come to that yet
       }
       if (this.#file?.movedTo !== undefined) this.#goOn(this.#file);
       else if (this.#file !== undefined) return this.#file.state;
@@ -108,6 +109,7 @@ export class Log {
     let last = file;
     for (;;) {
       const next = this.#nameOf(last.movedTo!);
+      if (!existsSync(next)) last.syncNow(); // after a power cut, too, the old file must lead to the new one
       if (!existsSync(next)) putNew(next, textOf(this.#kind, last.state));
       if (last !== file) void last.close();
       last = new LogFile(next, this.#kind, this.#newState());

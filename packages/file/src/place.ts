@@ -80,7 +80,8 @@ function removeIfThere(path: string): void {
   }
 }
 
-function syncDirectory(path: string): void {
+/** Makes the names in the directory of `path` last. */
+export function syncDirectory(path: string): void {
   if (process.platform === "win32") return; // Windows has no such thing
   const fd = openSync(dirname(path), "r");
   try {
