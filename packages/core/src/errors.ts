@@ -59,6 +59,9 @@ export function isTokenStoreError(error: unknown): error is TokenStoreError {
 // `op`) can hold the values of the call.
 const SAFE_PROPERTIES = ["code", "errno", "sqlState", "syscall", "address", "port", "codeName"] as const;
 
+/** What is shorter is no secret, and blotting it out would take letters from every word. */
+const MIN_SECRET = 4;
+
 /**
  * A copy of a driver's error that can be logged: its name, message, stack and codes, with each of
  * `secrets` blotted out.
@@ -68,7 +71,7 @@ const SAFE_PROPERTIES = ["code", "errno", "sqlState", "syscall", "address", "por
  */
 export function withoutSecrets(error: unknown, secrets: Iterable<string> = []): Error {
   // longest first, so that a secret which contains another leaves no remainder
-  const blots = [...new Set(secrets)].filter((secret) => secret !== "").sort((a, b) => b.length - a.length);
+  const blots = [...new Set(secrets)].filter(({ length }) => length >= MIN_SECRET).sort((a, b) => b.length - a.length);
   const clean = (text: string): string =>
     blots.reduce((cleaned, secret) => cleaned.replaceAll(secret, "***"), text);
   const source = error instanceof Error ? error : new Error(String(error));

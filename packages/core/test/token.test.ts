@@ -85,10 +85,10 @@ describe("OAuthToken", () => {
 
 describe("withoutSecrets", () => {
   it("blots out the longer of two secrets first, in message, stack and codes", () => {
-    const error = Object.assign(new Error("abc abcdef"), { code: "abc", args: ["abc"] });
-    const copy = withoutSecrets(error, ["abc", "abcdef", ""]);
+    const error = Object.assign(new Error("abcd abcdef"), { code: "abcd", args: ["abcd"] });
+    const copy = withoutSecrets(error, ["abcd", "abcdef", "", "a"]);
     expect(copy.message).toBe("*** ***");
-    expect(inspect(copy)).not.toContain("abc");
+    expect(inspect(copy)).not.toContain("abcd");
     expect(copy).toMatchObject({ code: "***" });
   });
 });
