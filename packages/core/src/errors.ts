@@ -71,7 +71,9 @@ const MIN_SECRET = 4;
  */
 export function withoutSecrets(error: unknown, secrets: Iterable<string> = []): Error {
   // longest first, so that a secret which contains another leaves no remainder
-  const blots = [...new Set(secrets)].filter(({ length }) => length >= MIN_SECRET).sort((a, b) => b.length - a.length);
+  const blots = [...new Set(secrets)]
+    .filter(({ length }) => length >= MIN_SECRET)
+    .sort((a, b) => b.length - a.length);
   const clean = (text: string): string =>
     blots.reduce((cleaned, secret) => cleaned.replaceAll(secret, "***"), text);
   const source = error instanceof Error ? error : new Error(String(error));
