@@ -155,9 +155,12 @@ export const sharing: Case[] = [
       await kit.store.saveToken(versions[0]!);
       const writer = await startChild(kit);
       const writing = writer.begin("alternate", { versions });
-      for (let look = 0; look < LOOKS; look++) {
+      // at least so often, and until the record was seen in both versions: the writer may take its time
+      const seen = new Set<unknown>();
+      for (let look = 0; look < LOOKS || seen.size < versions.length; look++) {
         await nextTurn();
         const token = await kit.store.findToken({ userSignature: { name: "torn" } });
+        seen.add(token?.accessToken);
         const version = versions.find((candidate) => candidate.accessToken === token?.accessToken);
         assert.notEqual(version, undefined, "the record must never be gone while it is saved anew");
         assert.deepEqual(

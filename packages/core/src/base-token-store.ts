@@ -89,7 +89,7 @@ export class BaseTokenStore implements TokenStore {
   async saveToken(token: TokenInput, options: SaveOptions = {}): Promise<OAuthToken> {
     const fields = fieldsOf(token);
     const ifRevision = checkRevision(options);
-    const limit = new TimeLimit(this.#timeoutMs, this.#backend.name);
+    const limit = this.#newLimit();
     const seen: TokenFields[] = [fields];
     // Callers of this process that save one token wait for each other here instead of racing for the record.
     const line = fields.id ?? lookupsFor(fields, true)[0]?.key ?? "";
@@ -180,7 +180,7 @@ export class BaseTokenStore implements TokenStore {
     // like #call, but what the work throws is the caller's own and passes as it is
     this.#enter();
     try {
-      await this.#open(new TimeLimit(this.#timeoutMs, this.#backend.name)).catch((error) => {
+      await this.#open(this.#newLimit()).catch((error) => {
         throw this.#explain(error, []);
       });
       return await locks.hold(key, work, wait);
@@ -212,32 +212,39 @@ export class BaseTokenStore implements TokenStore {
           this.#whenIdle = resolve;
         });
         // a holder of a lock that closes the store inside its work would wait for itself
-        await new TimeLimit(this.#timeoutMs, this.#backend.name).race(idle).catch(() => {});
+        await this.#newLimit()
+          .race(idle)
+          .catch(() => {});
         await this.#locks?.drop();
       }
       if (!this.#wasUsed) return;
-      await new TimeLimit(this.#timeoutMs, this.#backend.name).race((async () => this.#backend.close())());
+      await this.#newLimit().race((async () => this.#backend.close())());
     } catch (error) {
       throw this.#explain(error, []);
     }
   }
 
   /** Runs one call: opens first, keeps the time limit, and turns what goes wrong into a TokenStoreError. */
-  async #call<T>(
-    seen: readonly TokenFields[],
-    work: () => MaybePromise<T>,
-    limit: TimeLimit = new TimeLimit(this.#timeoutMs, this.#backend.name),
-  ): Promise<T> {
+  async #call<T>(seen: readonly TokenFields[], work: () => MaybePromise<T>, given?: TimeLimit): Promise<T> {
     this.#enter();
     try {
-      if (this.#state === "new") await this.#open(limit);
+      let limit = given;
+      if (this.#state === "new") {
+        limit ??= this.#newLimit();
+        await this.#open(limit);
+      }
       const result = work();
-      return isPromise(result) ? await limit.race(result) : result;
+      // what is there already needs no limit, and no clock
+      return isPromise(result) ? await (limit ?? this.#newLimit()).race(result) : result;
     } catch (error) {
       throw this.#explain(error, seen);
     } finally {
       this.#leave();
     }
+  }
+
+  #newLimit(): TimeLimit {
+    return new TimeLimit(this.#timeoutMs, this.#backend.name);
   }
 
   #enter(): void {
@@ -267,7 +274,7 @@ export class BaseTokenStore implements TokenStore {
 
   async #attemptToOpen(): Promise<void> {
     const opening = this.#backend.open();
-    if (isPromise(opening)) await new TimeLimit(this.#timeoutMs, this.#backend.name).race(opening);
+    if (isPromise(opening)) await this.#newLimit().race(opening);
     if (this.#state === "new") this.#state = "open";
   }
 

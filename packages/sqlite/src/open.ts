@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { invalidOption, TokenStoreError } from "@tokenkeep/core";
 import Database from "better-sqlite3";
 import { isZohoSample } from "./adoption.js";
@@ -32,7 +32,10 @@ function makePrivate(path: string): void {
     closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
+    if (code === "EEXIST") {
+      if (statSync(path).isDirectory()) throw invalidOption(`sqlite: ${path} is a directory. Name a file.`);
+      return;
+    }
     if (code === "ENOENT" || code === "ENOTDIR") {
       throw invalidOption(`sqlite: there is no directory for ${path}. Make it first.`);
     }

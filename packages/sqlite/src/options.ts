@@ -6,6 +6,7 @@ export interface SqliteStatement {
   all(...parameters: unknown[]): unknown[];
   run(...parameters: unknown[]): { changes: number };
   safeIntegers(on: boolean): unknown;
+  raw(on: boolean): unknown;
 }
 
 /** The part of a better-sqlite3 `Database` that is used. */

@@ -95,7 +95,7 @@ export class SqliteBackend implements Backend {
   }
 
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): MaybePromise<boolean> {
-    return this.#whenFree(() => this.#statements!.replace(record, keys, previous.etag));
+    return this.#whenFree(() => this.#statements!.replace(record, keys, previous));
   }
 
   remove(id: string): MaybePromise<void> {
