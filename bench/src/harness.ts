@@ -82,7 +82,8 @@ function judge(target: Target, measured: readonly Measured[], first: string): Gr
   // round by round, so that what slows the machine down for a while cancels out
   const value = median(own.rounds.map((time, round) => other.rounds[round]! / time));
   const times = target.times ?? 1;
-  return { text: `${own.name}: at least ${times} × as fast as ${other.name}`, value, met: value >= times };
+  const shown = Number(times.toFixed(2));
+  return { text: `${own.name}: at least ${shown} × as fast as ${other.name}`, value, met: value >= times };
 }
 
 export function median(values: readonly number[]): number {

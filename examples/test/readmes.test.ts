@@ -31,12 +31,15 @@ async function run(name: string, program: string): Promise<string> {
 }
 
 // those that need no server; the others' own tests have theirs
-it.each(["README.md", "packages/core/README.md", "packages/memory/README.md", "packages/sqlite/README.md"])(
-  "the first program of %s runs as it stands",
-  async (readme) => {
-    expect(await run(readme, await programOf(readme))).not.toBe("");
-  },
-);
+it.each([
+  "README.md",
+  "packages/core/README.md",
+  "packages/memory/README.md",
+  "packages/file/README.md",
+  "packages/sqlite/README.md",
+])("the first program of %s runs as it stands", async (readme) => {
+  expect(await run(readme, await programOf(readme))).not.toBe("");
+});
 
 it.each(["typescript", "nodejs"])("that of packages/zoho-crm does with the %s SDK", async (sdk) => {
   const zoho = await startZoho();
