@@ -1,23 +1,20 @@
-import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend, MaybePromise, Place } from "./backend.js";
 import { isTokenStoreError, TokenStoreError, withoutSecrets } from "./errors.js";
 import { checkId, checkLockKey, type TokenFields } from "./fields.js";
 import { showAs } from "./inspect.js";
 import { Line } from "./line.js";
 import { Locks, Wait } from "./locks.js";
-import { keysOf, lookupsFor, uniqueLookups } from "./lookups.js";
+import { lookupsFor } from "./lookups.js";
 import { checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
 import type { TokenRecord } from "./record.js";
-import { hasToken, isDecisive, matchOf, mergeFields, sharedProperty, takenError } from "./rules.js";
+import { isDecisive, matchOf } from "./rules.js";
+import { checkRevision, save } from "./save.js";
 import { isPromise, TimeLimit } from "./time-limit.js";
 import { fieldsOf, type OAuthToken, SECRETS, type TokenInput, tokenOf } from "./token.js";
 import type { Capabilities, Lease, LockOptions, SaveOptions, TokenStore } from "./token-store.js";
 
 /** How many records `tokens()` holds at a time. */
 const PAGE = 256;
-/** The longest pause before a save that lost a race tries again, in milliseconds. */
-const MAX_BACKOFF_MS = 64;
 
 /**
  * A whole `TokenStore` over a {@link Backend}: it validates, matches, merges, counts revisions, tries again
@@ -94,47 +91,8 @@ export class BaseTokenStore implements TokenStore {
     // Callers of this process that save one token wait for each other here instead of racing for the record.
     const line = fields.id ?? lookupsFor(fields, true)[0]?.key ?? "";
     // The line is left in time also where the backend never answers: who stands behind must get a turn.
-    const turn = (): Promise<TokenRecord> => limit.race(this.#save(fields, ifRevision, limit, seen));
+    const turn = (): Promise<TokenRecord> => limit.race(save(this.#backend, fields, ifRevision, limit, seen));
     return this.#call(seen, async () => tokenOf(await this.#saves.enter(line, turn)), limit);
-  }
-
-  async #save(
-    given: TokenFields,
-    ifRevision: number | undefined,
-    limit: TimeLimit,
-    seen: TokenFields[],
-  ): Promise<TokenRecord> {
-    limit.check(); // the turn may have come too late
-    const ways = lookupsFor(given, true);
-    const read = this.#backend.read(ways, (record) => isDecisive(record, given));
-    let records = isPromise(read) ? await read : read;
-    let refused: TokenRecord | undefined;
-    for (let attempt = 1; ; attempt++) {
-      limit.check();
-      if (refused !== undefined) {
-        // our own write, of which only the reply was lost
-        const mine = records.find((record) => record.etag === refused?.etag);
-        if (mine !== undefined) return mine;
-      }
-      const match = matchOf(records, given, true);
-      checkCondition(ifRevision, match);
-      const record = match === undefined ? newRecord(given) : nextRecord(match, given);
-      const keys = keysOf(record);
-      if (refused !== undefined) {
-        const holder = records.find((other) => other.id !== match?.id && sharedProperty(record, other));
-        if (holder !== undefined) throw takenError(sharedProperty(record, holder) ?? "id", holder.id);
-      }
-      seen.push(record);
-      const write =
-        match === undefined ? this.#backend.insert(record, keys) : this.#backend.replace(record, keys, match);
-      if (isPromise(write) ? await write : write) return record;
-
-      // Somebody has changed the record, or has one of its values. Look at all that could be in the way.
-      refused = record;
-      if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_BACKOFF_MS));
-      limit.check();
-      records = await this.#backend.read([...ways, ...uniqueLookups(record, keys)], () => false);
-    }
   }
 
   async deleteToken(id: string): Promise<void> {
@@ -319,63 +277,6 @@ function tokenOrNull(record: TokenRecord | undefined): OAuthToken | null {
 /** `use` of a value that may be there already: a backend in this process costs no turn of the event loop. */
 function after<A, B>(value: MaybePromise<A>, use: (value: A) => B): MaybePromise<B> {
   return isPromise(value) ? value.then(use) : use(value);
-}
-
-function newRecord(given: TokenFields): TokenRecord {
-  if (!hasToken(given)) {
-    throw new TokenStoreError(
-      "ERR_INVALID_TOKEN",
-      "No record matches this token, and a new one needs a grantToken, a refreshToken or an accessToken.",
-    );
-  }
-  const now = Date.now();
-  return {
-    ...given,
-    id: given.id ?? randomUUID(),
-    revision: 1,
-    etag: newEtag(),
-    createdAt: now,
-    savedAt: now,
-  };
-}
-
-function nextRecord(stored: TokenRecord, given: TokenFields): TokenRecord {
-  return {
-    ...mergeFields(stored, given),
-    id: stored.id,
-    revision: stored.revision + 1,
-    etag: newEtag(),
-    createdAt: stored.createdAt,
-    savedAt: Date.now(),
-  };
-}
-
-function newEtag(): string {
-  return randomUUID();
-}
-
-function checkRevision(options: SaveOptions): number | undefined {
-  if (typeof options !== "object" || options === null) {
-    throw new TokenStoreError("ERR_INVALID_OPTIONS", "The options of saveToken must be an object.");
-  }
-  const { ifRevision } = options;
-  if (ifRevision !== undefined && !(Number.isSafeInteger(ifRevision) && ifRevision >= 0)) {
-    throw new TokenStoreError("ERR_INVALID_OPTIONS", "ifRevision must be a whole number, 0 or more.");
-  }
-  return ifRevision;
-}
-
-// 3.6
-function checkCondition(ifRevision: number | undefined, match: TokenRecord | undefined): void {
-  if (ifRevision === undefined || ifRevision === (match?.revision ?? 0)) return;
-  throw new TokenStoreError(
-    "ERR_CONFLICT",
-    match === undefined
-      ? `There is no record at revision ${ifRevision}: none matches. Nothing was saved.`
-      : `The record is at revision ${match.revision}, not ${ifRevision}. Nothing was saved. ` +
-          "Find it again and decide anew.",
-    { property: "revision", ...(match === undefined ? {} : { id: match.id }) },
-  );
 }
 
 function closedError(): TokenStoreError {

@@ -1,0 +1,116 @@
+import { randomUUID } from "node:crypto";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Backend } from "./backend.js";
+import { TokenStoreError } from "./errors.js";
+import type { TokenFields } from "./fields.js";
+import { keysOf, lookupsFor, uniqueLookups } from "./lookups.js";
+import type { TokenRecord } from "./record.js";
+import { hasToken, isDecisive, matchOf, mergeFields, sharedProperty, takenError } from "./rules.js";
+import { isPromise, type TimeLimit } from "./time-limit.js";
+import type { SaveOptions } from "./token-store.js";
+
+/** The longest pause before a save that lost a race tries again, in milliseconds. */
+const MAX_BACKOFF_MS = 64;
+
+/**
+ * Saves (contract section 3): looks for the match, writes on condition that nothing changed meanwhile, and
+ * does both again where something did.
+ *
+ * @param seen gets every record that is handed to the backend: their secrets may turn up in its errors
+ */
+export async function save(
+  backend: Backend,
+  given: TokenFields,
+  ifRevision: number | undefined,
+  limit: TimeLimit,
+  seen: TokenFields[],
+): Promise<TokenRecord> {
+  limit.check(); // the turn may have come too late
+  const ways = lookupsFor(given, true);
+  const read = backend.read(ways, (record) => isDecisive(record, given));
+  let records = isPromise(read) ? await read : read;
+  let refused: TokenRecord | undefined;
+  for (let attempt = 1; ; attempt++) {
+    limit.check();
+    if (refused !== undefined) {
+      // our own write, of which only the reply was lost
+      const mine = records.find((record) => record.etag === refused?.etag);
+      if (mine !== undefined) return mine;
+    }
+    const match = matchOf(records, given, true);
+    checkCondition(ifRevision, match);
+    const record = match === undefined ? newRecord(given) : nextRecord(match, given);
+    const keys = keysOf(record);
+    if (refused !== undefined) {
+      const holder = records.find((other) => other.id !== match?.id && sharedProperty(record, other));
+      if (holder !== undefined) throw takenError(sharedProperty(record, holder) ?? "id", holder.id);
+    }
+    seen.push(record);
+    const write = match === undefined ? backend.insert(record, keys) : backend.replace(record, keys, match);
+    if (isPromise(write) ? await write : write) return record;
+
+    // Somebody has changed the record, or has one of its values. Look at all that could be in the way.
+    refused = record;
+    if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_BACKOFF_MS));
+    limit.check();
+    records = await backend.read([...ways, ...uniqueLookups(record, keys)], () => false);
+  }
+}
+
+function newRecord(given: TokenFields): TokenRecord {
+  if (!hasToken(given)) {
+    throw new TokenStoreError(
+      "ERR_INVALID_TOKEN",
+      "No record matches this token, and a new one needs a grantToken, a refreshToken or an accessToken.",
+    );
+  }
+  const now = Date.now();
+  return {
+    ...given,
+    id: given.id ?? randomUUID(),
+    revision: 1,
+    etag: newEtag(),
+    createdAt: now,
+    savedAt: now,
+  };
+}
+
+function nextRecord(stored: TokenRecord, given: TokenFields): TokenRecord {
+  return {
+    ...mergeFields(stored, given),
+    id: stored.id,
+    revision: stored.revision + 1,
+    etag: newEtag(),
+    createdAt: stored.createdAt,
+    savedAt: Date.now(),
+  };
+}
+
+function newEtag(): string {
+  return randomUUID();
+}
+
+/** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
+export function checkRevision(options: SaveOptions): number | undefined {
+  if (typeof options !== "object" || options === null) {
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", "The options of saveToken must be an object.");
+  }
+  const { ifRevision } = options;
+  if (ifRevision !== undefined && !(Number.isSafeInteger(ifRevision) && ifRevision >= 0)) {
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", "ifRevision must be a whole number, 0 or more.");
+  }
+  return ifRevision;
+}
+
+// 3.6
+function checkCondition(ifRevision: number | undefined, match: TokenRecord | undefined): void {
+  if (ifRevision === undefined || ifRevision === (match?.revision ?? 0)) return;
+  throw new TokenStoreError(
+    "ERR_CONFLICT",
+    match === undefined
+      ? `There is no record at revision ${ifRevision}: none matches. Nothing was saved.`
+      : `The record is at revision ${match.revision}, not ${ifRevision}. Nothing was saved. ` +
+          "Find it again and decide anew.",
+    { property: "revision", ...(match === undefined ? {} : { id: match.id }) },
+  );
+}
