@@ -187,7 +187,7 @@ export const savings = [
       store.deleteTokens = async () => {
         for (const { id } of await store.getTokens()) {
           await store.deleteToken(id);
-          await sleep(1);
+          await sleep(10); // long enough to be seen on a busy machine
         }
       };
     },
