@@ -135,10 +135,10 @@ async function startContainer(name: ServerName, kind: ServerKind): Promise<Start
   if (kind.command !== undefined) container.withCommand([...kind.command]);
   try {
     return await container.start();
-  } catch {
+  } catch (error) {
     throw new ServerNotAvailable(
-      `${name} was NOT RUN: the image ${kind.image} can't be pulled or started here. ` +
-        `Make it available, or set ${kind.variable} to a server's URL.`,
+      `${name} was NOT RUN: the image ${kind.image} can't be pulled or started here ` +
+        `(${firstLine(error)}). Make it available, or set ${kind.variable} to a server's URL.`,
     );
   }
 }

@@ -98,29 +98,33 @@ export class MysqlBackend implements Backend {
   }
 
   async read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
-    if (lookups.length === 0) return []; // a save of a token without a name or a value asks for none
-    const values: Value[] = [];
-    for (const { kind, key } of lookups) values.push(this.#namespace, kind === "id" ? hex(key) : key);
-    const { rows } = await this.#connections.run(this.#readOf(lookups), values);
+    const groups = groupsOf(lookups);
+    const values = groups.flatMap(({ kind, keys }): Value[] => [
+      this.#namespace,
+      ...(kind === "id" ? keys.map(hex) : keys),
+    ]);
+    const { rows } = await this.#connections.run(this.#readOf(groups), values);
     return rows.map(recordOf);
   }
 
-  // One SELECT per lookup: each goes by its own index, which an OR over several need not do.
-  #readOf(lookups: readonly Lookup[]): string {
-    const kinds = lookups.map(({ kind }) => kind).join();
-    let sql = this.#reads.get(kinds);
+  // One SELECT per kind of lookup: each goes by its own index, which an OR over several need not do.
+  #readOf(groups: readonly LookupGroup[]): string {
+    const name = groups.map(({ kind, keys }) => `${kind} ${keys.length}`).join();
+    let sql = this.#reads.get(name);
     if (sql === undefined) {
-      sql = lookups.map(({ kind }) => `(${this.#select(kind)})`).join(" UNION ALL ");
-      this.#reads.set(kinds, sql);
+      const selects = groups.map((group) => this.#select(group));
+      sql = selects.length === 1 ? selects[0]! : selects.map((select) => `(${select})`).join(" UNION ALL ");
+      this.#reads.set(name, sql);
     }
     return sql;
   }
 
-  #select(kind: LookupKind): string {
+  #select({ kind, keys }: LookupGroup): string {
     const select = `SELECT ${SELECTED} FROM ${this.#table} WHERE namespace = ${TEXT} AND`;
-    if (kind === "id") return `${select} id = ${TEXT}`;
+    if (kind === "id") return `${select} id IN (${keys.map(() => TEXT).join(", ")})`;
     const column = KEY_COLUMNS.find((key) => key.kind === kind)!.column;
-    return `${select} ${column} = ?${kind === "user" ? " ORDER BY saved_at DESC LIMIT 1" : ""}`;
+    if (kind === "user") return `${select} ${column} = ? ORDER BY saved_at DESC LIMIT 1`;
+    return `${select} ${column} IN (${keys.map(() => "?").join(", ")})`;
   }
 
   insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
@@ -177,6 +181,22 @@ export class MysqlBackend implements Backend {
   explain(error: unknown): TokenStoreError | undefined {
     return explainError(error, "Make them with the SQL in the README (mysqlSchema() gives it too)");
   }
+}
+
+interface LookupGroup {
+  readonly kind: LookupKind;
+  readonly keys: string[];
+}
+
+/** Lookups of one kind that stand together are one look: a user with its client, and with none. */
+function groupsOf(lookups: readonly Lookup[]): LookupGroup[] {
+  const groups: LookupGroup[] = [];
+  for (const { kind, key } of lookups) {
+    const last = groups.at(-1);
+    if (last?.kind === kind && kind !== "user") last.keys.push(key);
+    else groups.push({ kind, keys: [key] });
+  }
+  return groups;
 }
 
 function hex(text: string): string {
