@@ -45,7 +45,7 @@ export interface Backend {
    * The records that any of these lookups lead to; for `user`, which is not unique, at least the one
    * saved last. More records than asked for do no harm, and neither does one that comes twice.
    *
-   * @param lookups what to look for, first things first
+   * @param lookups what to look for, first things first; at least one
    * @param settles whether a record makes all lookups behind its own needless. Where a look costs next to
    *   nothing, go one by one and stop there; where it is a round trip, ask for all at once and ignore it.
    */

@@ -27,7 +27,7 @@ export async function save(
 ): Promise<TokenRecord> {
   limit.check(); // the turn may have come too late
   const ways = lookupsFor(given, true);
-  const read = backend.read(ways, (record) => isDecisive(record, given));
+  const read = ways.length === 0 ? [] : backend.read(ways, (record) => isDecisive(record, given));
   let records = isPromise(read) ? await read : read;
   let refused: TokenRecord | undefined;
   for (let attempt = 1; ; attempt++) {
