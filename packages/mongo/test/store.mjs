@@ -6,7 +6,9 @@ const url = process.env.TOKENKEEP_MONGO_TEST_URL;
 
 export default {
   name: "mongo",
-  open: (space, options) => new MongoTokenStore({ url, collection: `kit_${space.id}`, ...options }),
+  // processes that race for one value cost FerretDB a second each (see the README), and a busy machine more
+  open: (space, options) =>
+    new MongoTokenStore({ url, collection: `kit_${space.id}`, timeoutMs: 30_000, ...options }),
   destroy: async (space) => {
     const client = new MongoClient(url);
     try {
