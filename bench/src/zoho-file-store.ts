@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
-import { FileStore, OAuthToken, UserSignature } from "@zohocrm/typescript-sdk-8.0";
+import { FileStore } from "@zohocrm/typescript-sdk-8.0";
 import { tokenOf } from "./tokens.js";
+import { zohoToken } from "./zoho-token.js";
 
 const HEADER =
   "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
@@ -29,16 +30,4 @@ export function zohoFileStore(path: string, size: number) {
     find: (i: number) => store.findToken(zohoToken(i)),
     save: (i: number, version: number) => store.saveToken(zohoToken(i, version)),
   };
-}
-
-function zohoToken(i: number, version?: number): OAuthToken {
-  const { userSignature, clientId, accessToken, refreshToken } = tokenOf(i, version);
-  const token = Reflect.construct(OAuthToken, []) as OAuthToken;
-  token.setUserSignature(new UserSignature(userSignature.name));
-  token.setClientId(String(clientId));
-  if (version !== undefined) {
-    token.setAccessToken(String(accessToken));
-    token.setRefreshToken(String(refreshToken));
-  }
-  return token;
 }

@@ -1,9 +1,10 @@
 import { MysqlTokenStore } from "@tokenkeep/mysql";
 import { startServer } from "@tokenkeep/test-servers";
-import { DBBuilder, OAuthToken, UserSignature } from "@zohocrm/typescript-sdk-8.0";
+import { DBBuilder } from "@zohocrm/typescript-sdk-8.0";
 import { createPool, type Pool } from "mysql2/promise";
 import { type Contender, type GroupResult, measure } from "../harness.js";
 import { queryOf, someOf, tokenOf } from "../tokens.js";
+import { zohoToken } from "../zoho-token.js";
 
 const SIZES = [100, 100_000];
 const SDK_TABLE = `CREATE TABLE oauthtoken (id varchar(10) NOT NULL, user_name varchar(255), client_id varchar(255),
@@ -137,16 +138,4 @@ async function sdkStore(url: string, pool: Pool, size: number) {
     find: (i: number) => store.findToken(zohoToken(i)),
     save: (i: number, version: number) => store.saveToken(zohoToken(i, version)),
   };
-}
-
-function zohoToken(i: number, version?: number): OAuthToken {
-  const { userSignature, clientId, accessToken, refreshToken } = tokenOf(i, version);
-  const token = Reflect.construct(OAuthToken, []) as OAuthToken;
-  token.setUserSignature(new UserSignature(userSignature.name));
-  token.setClientId(String(clientId));
-  if (version !== undefined) {
-    token.setAccessToken(String(accessToken));
-    token.setRefreshToken(String(refreshToken));
-  }
-  return token;
 }
