@@ -7,7 +7,9 @@ export type MaybePromise<T> = T | Promise<T>;
 
 /** A place in the order of {@link Backend.scan}. */
 export interface Place {
+  /** When the record was first saved, in Unix milliseconds. */
   readonly createdAt: number;
+  /** The record's id. */
   readonly id: string;
 }
 
@@ -48,12 +50,15 @@ export interface Backend {
    * @param lookups what to look for, first things first; at least one
    * @param settles whether a record makes all lookups behind its own needless. Where a look costs next to
    *   nothing, go one by one and stop there; where it is a round trip, ask for all at once and ignore it.
+   * @returns the records, in any order; none where nothing is found
    */
   read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): MaybePromise<TokenRecord[]>;
 
   /**
    * Adds a record, unless its id or one of its unique keys belongs to another: the database's own unique
    * indexes decide, not a look beforehand.
+   * @param record what to keep, field by field
+   * @param keys what leads to it; null: nothing of this kind
    * @returns whether it was added
    */
   insert(record: TokenRecord, keys: RecordKeys): MaybePromise<boolean>;
@@ -61,11 +66,17 @@ export interface Backend {
   /**
    * Puts `record` in the place of `previous`: same id, other keys perhaps. Only if what is stored still
    * has `previous.etag`, and none of the keys belongs to another record.
+   * @param record what to keep from now on
+   * @param keys what leads to it from now on; what led to `previous` alone leads nowhere any more
+   * @param previous the record as it was read
    * @returns whether it was replaced
    */
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): MaybePromise<boolean>;
 
-  /** Removes a record and all that led to it. It may not be there. */
+  /**
+   * Removes a record and all that led to it. It may not be there.
+   * @param id the record's id
+   */
   remove(id: string): MaybePromise<void>;
 
   /** Removes every record of this namespace in one step, and nothing else. */
@@ -75,6 +86,7 @@ export interface Backend {
    * Records by `createdAt`, then by id in any order that stays the same.
    * @param after the last record that was seen, or null to begin
    * @param limit how many at most, or null for all of them
+   * @returns the records behind that place, in order
    */
   scan(after: Place | null, limit: number | null): MaybePromise<TokenRecord[]>;
 
@@ -83,6 +95,7 @@ export interface Backend {
 
   /**
    * What an error of the driver means.
+   * @param error what the driver threw
    * @returns a `TokenStoreError`, or undefined to have it told as `ERR_UNAVAILABLE`
    */
   explain?(error: unknown): TokenStoreError | undefined;
@@ -100,13 +113,26 @@ export interface Leases {
    * been lost).
    * @param key opaque, 43 characters
    * @param owner opaque, 36 characters
+   * @param leaseMs how long the lease lasts, in milliseconds
+   * @param placeMs how long the place in line lasts, in milliseconds
    * @returns the fence, a positive integer that grows with every grant of this key; or null
    */
   acquire(key: string, owner: string, leaseMs: number, placeMs: number): MaybePromise<number | null>;
 
-  /** Makes the lease last `leaseMs` from now. @returns false where `owner` does not have it any more */
+  /**
+   * Makes the lease last `leaseMs` from now.
+   * @param key as with {@link Leases.acquire}
+   * @param owner as with {@link Leases.acquire}
+   * @param leaseMs how long the lease lasts from now, in milliseconds
+   * @returns false where `owner` does not have it any more
+   */
   renew(key: string, owner: string, leaseMs: number): MaybePromise<boolean>;
 
-  /** Gives up the lease, or the place in line. @returns whether `owner` had the lease until now */
+  /**
+   * Gives up the lease, or the place in line.
+   * @param key as with {@link Leases.acquire}
+   * @param owner as with {@link Leases.acquire}
+   * @returns whether `owner` had the lease until now
+   */
   release(key: string, owner: string): MaybePromise<boolean>;
 }

@@ -147,7 +147,7 @@ export class BaseTokenStore implements TokenStore {
     }
   }
 
-  /** Opens the backend, if that was not done yet: for what a store of ours has besides the contract. */
+  /** Opens the backend, if that was not done yet: for what a store has besides the contract. */
   protected async ready(): Promise<void> {
     await this.#call([], () => undefined);
   }
@@ -157,6 +157,7 @@ export class BaseTokenStore implements TokenStore {
     return this.#closing;
   }
 
+  /** Closes: `await using store = …`, where the language has it. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -256,11 +257,18 @@ export class BaseTokenStore implements TokenStore {
     });
   }
 
+  /**
+   * What a template literal shows.
+   * @returns the class and whether the store is open
+   */
   toString(): string {
     return `${this.constructor.name} (${this.#state})`;
   }
 
-  /** Nothing of the options is shown: a URL may hold a password. */
+  /**
+   * What `JSON.stringify` and the console show. Nothing of the options: a URL may hold a password.
+   * @returns the class and what the store can do
+   */
   toJSON(): { store: string; capabilities: Capabilities } {
     return { store: this.constructor.name, capabilities: this.capabilities };
   }

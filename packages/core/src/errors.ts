@@ -14,6 +14,7 @@ export type TokenStoreErrorCode =
 
 const RETRYABLE: ReadonlySet<TokenStoreErrorCode> = new Set(["ERR_UNAVAILABLE", "ERR_LOCK_TIMEOUT"]);
 
+/** What a {@link TokenStoreError} says besides its code and its message. */
 export interface TokenStoreErrorOptions {
   /** The driver's error. Pass it through {@link withoutSecrets} first if it can hold a token. */
   cause?: unknown;
@@ -32,7 +33,9 @@ export interface TokenStoreErrorOptions {
  * have two copies of this package.
  */
 export class TokenStoreError extends Error {
+  /** Always `TokenStoreError`: it tells the error where `instanceof` can't. */
   override readonly name = "TokenStoreError";
+  /** What went wrong. */
   readonly code: TokenStoreErrorCode;
   /** True where the same call can succeed later, unchanged. */
   readonly retryable: boolean;
@@ -41,6 +44,12 @@ export class TokenStoreError extends Error {
   /** The id of the record that has what this one wanted (`ERR_CONFLICT`); otherwise undefined. */
   declare readonly id?: string;
 
+  /**
+   * Makes an error that tells what to do.
+   * @param code what went wrong
+   * @param message what happened and what to do about it, without a secret
+   * @param options what else is known
+   */
   constructor(code: TokenStoreErrorCode, message: string, options: TokenStoreErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
@@ -50,7 +59,11 @@ export class TokenStoreError extends Error {
   }
 }
 
-/** Whether `error` comes from a store, whichever copy of this package made it. */
+/**
+ * Tells a store's error, whichever copy of this package made it.
+ * @param error what was caught
+ * @returns whether it is a `TokenStoreError`
+ */
 export function isTokenStoreError(error: unknown): error is TokenStoreError {
   return error instanceof Error && error.name === "TokenStoreError" && "code" in error;
 }
@@ -67,7 +80,8 @@ const MIN_SECRET = 4;
  * `secrets` blotted out.
  *
  * @param error what the driver threw
- * @param secrets the values that may not be seen
+ * @param secrets the values that may not be seen; those under four characters are left, as no secret is so short
+ * @returns the copy; what the driver's error has besides is left out, since it may hold the call's values
  */
 export function withoutSecrets(error: unknown, secrets: Iterable<string> = []): Error {
   // longest first, so that a secret which contains another leaves no remainder

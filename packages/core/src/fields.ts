@@ -2,16 +2,27 @@ import { TokenStoreError } from "./errors.js";
 
 /** A token's properties, flat. What is absent is `null`. */
 export interface TokenFields {
+  /** Unique in the store; up to 255 bytes of UTF-8. */
   readonly id: string | null;
+  /** The name of the user that the token acts for: `userSignature.name`. */
   readonly userName: string | null;
+  /** The OAuth client's identifier (RFC 6749, section 2.2). */
   readonly clientId: string | null;
+  /** The OAuth client's secret (RFC 6749, section 2.3.1). */
   readonly clientSecret: string | null;
+  /** The client's redirect URI (RFC 6749, section 3.1.2). */
   readonly redirectUrl: string | null;
+  /** The authorization code (RFC 6749, section 4.1.2). */
   readonly grantToken: string | null;
+  /** The refresh token (RFC 6749, section 1.5). */
   readonly refreshToken: string | null;
+  /** The access token (RFC 6749, section 1.4). */
   readonly accessToken: string | null;
+  /** When the access token ends, in Unix milliseconds. */
   readonly expiresAt: number | null;
+  /** The base URL of the API that the token is good for. */
   readonly apiDomain: string | null;
+  /** 1 on insert, one more on each save. */
   readonly revision: number | null;
 }
 

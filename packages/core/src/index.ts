@@ -1,3 +1,8 @@
+/**
+ * The contract of a store for OAuth tokens, and everything that is the same in each of them: the token, the
+ * rules, the errors, the locks, and the seam for a backend of your own.
+ * @module @tokenkeep/core
+ */
 export type { Backend, Leases, MaybePromise, Place } from "./backend.js";
 export { BaseTokenStore } from "./base-token-store.js";
 export {

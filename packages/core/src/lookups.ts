@@ -9,16 +9,17 @@ import type { TokenRecord } from "./record.js";
 export interface RecordKeys {
   /** The user together with its client, or with none. Unique. */
   readonly userClient: string | null;
-  /** Unique. */
+  /** The grant token. Unique. */
   readonly grantToken: string | null;
-  /** Unique. */
+  /** The refresh token. Unique. */
   readonly refreshToken: string | null;
-  /** Unique. */
+  /** The access token. Unique. */
   readonly accessToken: string | null;
   /** The user alone. **Not** unique: a user may have a record per client. */
   readonly user: string | null;
 }
 
+/** What a {@link Lookup} goes by. */
 export type LookupKind = "id" | keyof RecordKeys;
 
 /** The kinds of key of which each belongs to one record at most. */
@@ -31,13 +32,17 @@ export const UNIQUE_KEYS: readonly ["userClient", "grantToken", "refreshToken", 
 
 /** One way to a record: `key` as it stands in the index of that kind (for `id`, the id itself). */
 export interface Lookup {
+  /** Which index to look in. */
   readonly kind: LookupKind;
+  /** What to look for there. */
   readonly key: string;
 }
 
 /**
  * An opaque key for some text: 43 characters of base64url (a SHA-256), the same for the same parts
  * everywhere. A value can't be read back from it.
+ * @param parts what makes the key; null counts as a part of its own
+ * @returns the key
  */
 export function opaqueKey(...parts: readonly (string | null)[]): string {
   let text = "";
@@ -46,7 +51,11 @@ export function opaqueKey(...parts: readonly (string | null)[]): string {
   return hash("sha256", text, "base64url");
 }
 
-/** The keys under which a record is found. */
+/**
+ * The keys under which a record is found.
+ * @param fields the record, or the fields of a token
+ * @returns a key for each kind, null where the fields have no value for it
+ */
 export function keysOf(fields: TokenFields): RecordKeys {
   const { userName, clientId, grantToken, refreshToken, accessToken } = fields;
   return {

@@ -15,7 +15,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Checks the options that every store has, and that there are none besides those and `known`.
+ * @param options what the caller gave
  * @param known the names of the backend's own options
+ * @returns the options that every store has, those that were left out by their default; times in milliseconds
  * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function checkStoreOptions(
@@ -42,7 +44,14 @@ export function checkStoreOptions(
   };
 }
 
-/** Checks a span of time. @throws TokenStoreError `ERR_INVALID_OPTIONS` */
+/**
+ * Checks a span of time.
+ * @param name the option's name, for the message
+ * @param value what the caller gave
+ * @param min the shortest span that will do, in milliseconds
+ * @returns the span, in milliseconds
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+ */
 export function checkMs(name: string, value: unknown, min: number = 1): number {
   if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > MAX_TIMER_MS) {
     throw invalidOption(`${name} must be a whole number of milliseconds from ${min} to ${MAX_TIMER_MS}.`);
@@ -50,6 +59,11 @@ export function checkMs(name: string, value: unknown, min: number = 1): number {
   return value;
 }
 
+/**
+ * The error for an option that can't be.
+ * @param message what is wrong, and what would be right
+ * @returns an error `ERR_INVALID_OPTIONS`, to be thrown
+ */
 export function invalidOption(message: string): TokenStoreError {
   return new TokenStoreError("ERR_INVALID_OPTIONS", message);
 }

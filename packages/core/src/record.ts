@@ -2,6 +2,7 @@ import type { TokenFields } from "./fields.js";
 
 /** A stored token: what a backend keeps and gives back, field by field, as it was handed over. */
 export interface TokenRecord extends TokenFields {
+  /** Unique in the namespace; up to 255 bytes of UTF-8. */
   readonly id: string;
   /** 1 on insert, one more on each update. For people and for `ifRevision`. */
   readonly revision: number;
@@ -15,8 +16,11 @@ export interface TokenRecord extends TokenFields {
 
 /** How a field is stored: its property in {@link TokenRecord}, and its column in Zoho's own formats. */
 export interface TokenColumn {
+  /** The property's name. */
   readonly property: keyof TokenRecord;
+  /** The column's name, fit for any SQL database without quotes. */
   readonly column: string;
+  /** What it holds: text of any length up to 64 KiB, or an integer of up to 53 bits. */
   readonly type: "string" | "integer";
 }
 

@@ -16,11 +16,13 @@ export interface Capabilities {
   readonly iteration: boolean;
 }
 
+/** On what condition to save. */
 export interface SaveOptions {
   /** Update only a record at this revision; 0: only insert. Otherwise `ERR_CONFLICT`, nothing changed. */
   readonly ifRevision?: number | undefined;
 }
 
+/** How to wait for a lock. */
 export interface LockOptions {
   /** How long to wait for the lock, in milliseconds; by default the store's `timeoutMs`. 0: one try. */
   readonly timeoutMs?: number | undefined;
@@ -30,6 +32,7 @@ export interface LockOptions {
 
 /** What the holder of a lock knows of it. */
 export interface Lease {
+  /** The key that was locked. */
   readonly key: string;
   /** Grows with every grant of this key: a resource that remembers it can refuse a holder of old. */
   readonly fence: number;
@@ -43,40 +46,69 @@ export interface Lease {
  * Methods that take a token take its plain properties as well.
  */
 export interface TokenStore extends AsyncDisposable {
+  /** What this store can do. */
   readonly capabilities: Capabilities;
 
   /**
    * The record that matches: by id alone where one is given, otherwise by user name, grant token, refresh
    * token or access token, in this order, and never another user's or another client's.
-   * @returns the record, or null; null too where none of these five is given
+   * @param query what is known of the token, any part of it
+   * @returns the whole record, expired or not; null where none matches, or where none of these five is given
+   * @throws TokenStoreError `ERR_INVALID_TOKEN` for a property that can't be
    */
   findToken(query: TokenInput): Promise<OAuthToken | null>;
 
-  /** The record with this id, or null. */
+  /**
+   * Finds the record with this id.
+   * @param id the id, not empty
+   * @returns the record, or null
+   * @throws TokenStoreError `ERR_INVALID_TOKEN` where that can't be an id
+   */
   findTokenById(id: string): Promise<OAuthToken | null>;
 
   /**
    * Updates the record that matches, or inserts one. What is given replaces, the rest stays; a new access
    * token without `expiresAt` leaves that `null`.
-   * @returns the record as it is stored, once it is durable
+   * @param token what to save; a new record needs a grant, refresh or access token
+   * @param options on what condition
+   * @returns the record as it is stored, once the backend has it as durable as it can make it
+   * @throws TokenStoreError `ERR_INVALID_TOKEN`; `ERR_CONFLICT` where a value is another record's, or the
+   *   revision is not `ifRevision`. Nothing was changed
    */
   saveToken(token: TokenInput, options?: SaveOptions): Promise<OAuthToken>;
 
-  /** Deletes the record with this id, if there is one. */
+  /**
+   * Deletes the record with this id, if there is one, and all that led to it.
+   * @param id the id, not empty
+   * @throws TokenStoreError `ERR_INVALID_TOKEN` where that can't be an id
+   */
   deleteToken(id: string): Promise<void>;
 
   /** Deletes every record of this store, in one step, and nothing else. */
   deleteTokens(): Promise<void>;
 
-  /** Every record, oldest first. */
+  /**
+   * Lists the store.
+   * @returns every record, the one first saved earliest first
+   */
   getTokens(): Promise<OAuthToken[]>;
 
-  /** Every record, oldest first, in bounded memory. */
+  /**
+   * Goes through the store in bounded memory.
+   * @returns every record, in the order of {@link TokenStore.getTokens}. One that is there from start to end
+   *   comes once, whatever is saved or deleted meanwhile
+   * @throws TokenStoreError `ERR_UNSUPPORTED` where the store does not declare `iteration`
+   */
   tokens(): AsyncIterableIterator<OAuthToken>;
 
   /**
    * Runs `work` while nobody else holds the lock `key`, in this process or another.
-   * @returns what `work` returns
+   * @param key what to lock: any well-formed string that is not empty. It has nothing to do with a record
+   * @param work runs once the lock is held; the lock ends with it, however it ends
+   * @param options how long to wait, and what ends the wait
+   * @returns what `work` returns; what it throws passes as it is
+   * @throws TokenStoreError `ERR_LOCK_TIMEOUT` where it was not free in time; `ERR_LOCK_LOST` where the lock was
+   *   lost while `work` ran; `ERR_UNSUPPORTED` where the store does not declare `locks`
    */
   withLock<T>(key: string, work: (lease: Lease) => T | Promise<T>, options?: LockOptions): Promise<T>;
 

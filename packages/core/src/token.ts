@@ -3,7 +3,13 @@ import { showAs } from "./inspect.js";
 
 /** The user that a token acts for. Zoho's SDKs name it `email:zgid` or whatever the program chose. */
 export class UserSignature {
+  /** The user's name. */
   readonly name: string;
+
+  /**
+   * Names a user.
+   * @param name the user's name
+   */
   constructor(name: string) {
     this.name = name;
     Object.freeze(this);
@@ -40,16 +46,27 @@ export interface TokenInput {
 
 /** The properties of a token, secrets included. What is absent is `null`. */
 export interface PlainToken {
+  /** Unique in the store; null where it was not stored yet. */
   id: string | null;
+  /** The user that the token acts for. */
   userSignature: { name: string } | null;
+  /** The OAuth client's identifier. */
   clientId: string | null;
+  /** The OAuth client's secret. */
   clientSecret: string | null;
+  /** The client's redirect URI. */
   redirectUrl: string | null;
+  /** The authorization code. */
   grantToken: string | null;
+  /** The refresh token. */
   refreshToken: string | null;
+  /** The access token. */
   accessToken: string | null;
+  /** When the access token ends, in Unix milliseconds. */
   expiresAt: number | null;
+  /** The base URL of the API that the token is good for. */
   apiDomain: string | null;
+  /** 1 after the first save, one more after each. */
   revision: number | null;
 }
 
@@ -120,12 +137,20 @@ export class OAuthToken implements TokenInput {
     return this.#fields.revision;
   }
 
-  /** A copy with these properties changed. Give `null` to take one away. */
+  /**
+   * Makes a changed copy; this token stays as it is.
+   * @param changes the properties to change; `null` takes one away
+   * @returns the copy
+   * @throws TokenStoreError `ERR_INVALID_TOKEN`, as the constructor
+   */
   with(changes: TokenInput): OAuthToken {
     return new OAuthToken({ ...this.toPlain(), ...changes });
   }
 
-  /** The plain properties, **secrets included**. */
+  /**
+   * Gives the plain properties, **secrets included**.
+   * @returns a new object
+   */
   toPlain(): PlainToken {
     const fields = this.#fields;
     const { userName } = fields;
@@ -144,13 +169,20 @@ export class OAuthToken implements TokenInput {
     };
   }
 
-  /** What `JSON.stringify` and the console show: every secret masked. */
+  /**
+   * What `JSON.stringify` and the console show.
+   * @returns the plain properties, every secret that there is as `***`
+   */
   toJSON(): PlainToken {
     const plain = this.toPlain();
     for (const secret of SECRETS) if (plain[secret] !== null) plain[secret] = MASK;
     return plain;
   }
 
+  /**
+   * What a template literal shows.
+   * @returns the id alone
+   */
   toString(): string {
     return `OAuthToken(${this.id ?? "not stored"})`;
   }

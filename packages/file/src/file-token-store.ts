@@ -1,6 +1,7 @@
 import { BaseTokenStore, checkStoreOptions, invalidOption, type StoreOptions } from "@tokenkeep/core";
 import { FileBackend } from "./file-backend.js";
 
+/** The options of {@link FileTokenStore}. */
 export interface FileTokenStoreOptions extends StoreOptions {
   /** The file, made where there is none (0600; its directory 0700). */
   readonly path: string;

@@ -1,6 +1,7 @@
 import { BaseTokenStore, checkStoreOptions, type StoreOptions } from "@tokenkeep/core";
 import { MemoryBackend } from "./memory-backend.js";
 
+/** Those of every store; `namespace` makes no difference here, as each instance is apart. */
 export type MemoryTokenStoreOptions = StoreOptions;
 
 /**
@@ -8,7 +9,10 @@ export type MemoryTokenStoreOptions = StoreOptions;
  * and no other instance sees it.
  */
 export class MemoryTokenStore extends BaseTokenStore {
-  /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
+  /**
+   * @param options those of every store
+   * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+   */
   constructor(options: MemoryTokenStoreOptions = {}) {
     checkStoreOptions(options, []);
     super(new MemoryBackend(), options);

@@ -1,3 +1,7 @@
+/**
+ * A store in MySQL or MariaDB, through mysql2.
+ * @module @tokenkeep/mysql
+ */
 export type { AdoptionReport } from "./adopt.js";
 export { MysqlTokenStore } from "./mysql-token-store.js";
 export type { MysqlTokenStoreOptions } from "./options.js";

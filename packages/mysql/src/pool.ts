@@ -34,6 +34,7 @@ export interface PromisePool {
   getConnection(): Promise<unknown>;
 }
 
+/** A pool of either flavour. */
 export type MysqlPool = CallbackPool | PromisePool;
 
 /** The pool underneath: both flavours are one. */

@@ -4,6 +4,7 @@ import { checkTable, LOCKS_SUFFIX, quoteName } from "./names.js";
 /** The version of the tables that this package makes. It stands in their comment. */
 export const SCHEMA_VERSION = 1;
 
+/** Which tables {@link mysqlSchema} is to make. */
 export interface MysqlSchemaOptions {
   /** The table's name; `tokenkeep` by default. */
   readonly table?: string | undefined;
@@ -20,6 +21,8 @@ export function schemaComment(version: number): string {
 /**
  * The statements that make the tables, for those who would rather run them by hand and give the store a
  * user without the privilege to create tables (`createTable: false`).
+ * @param options the table's name, and which server it is for
+ * @returns two statements, for the records and for the locks; each makes its table where it is not there
  * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function mysqlSchema(options: MysqlSchemaOptions = {}): string[] {

@@ -89,6 +89,7 @@ const KNOWN: Readonly<Record<ConnectionOption, true>> = {
 };
 const CONNECTION_OPTIONS = Object.keys(KNOWN) as readonly ConnectionOption[];
 
+/** The options of {@link RedisTokenStore}: a `url`, those of ioredis, or a `client`. */
 export interface RedisTokenStoreOptions extends StoreOptions, RedisConnectionOptions {
   /** `redis://` or, with TLS, `rediss://[[user]:password@]host[:port][/db]`. By default `host` and `port`. */
   readonly url?: string | undefined;

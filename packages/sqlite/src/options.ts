@@ -21,6 +21,7 @@ export interface SqliteDatabase {
   close(): unknown;
 }
 
+/** The options of {@link SqliteTokenStore}: a `path` or a `database`. */
 export interface SqliteTokenStoreOptions extends StoreOptions {
   /** The database file, which is made if it is not there; or `:memory:`. */
   readonly path?: string | undefined;

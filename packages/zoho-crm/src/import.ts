@@ -22,6 +22,7 @@ export interface ZohoTokens {
   readonly problems: readonly Problem[];
 }
 
+/** What became of the tokens that were imported. */
 export interface ImportReport {
   /** How many tokens were added, or added something. */
   readonly saved: number;
@@ -34,6 +35,7 @@ export interface ImportReport {
 /**
  * Reads a file of an SDK's `FileStore`, of any version and language. The file is only read.
  * @param path the file
+ * @returns the tokens, and the lines that are in none of them
  * @throws TokenStoreError `ERR_CORRUPT` where it is another kind of file; `ERR_PERMISSION` or `ERR_UNAVAILABLE`
  *   where it can't be read
  */
@@ -56,6 +58,7 @@ export async function fromZohoFile(path: string): Promise<ZohoTokens> {
 /**
  * Reads the rows of a `DBStore`'s table `oauthtoken`: what `SELECT * FROM oauthtoken` gives with any driver.
  * @param rows an object per row, with a property per column
+ * @returns the tokens, and the rows that are in none of them
  */
 export function fromZohoTable(rows: Iterable<Record<string, unknown>>): ZohoTokens {
   return joined(readZohoRows(rows));
@@ -85,6 +88,10 @@ function joined(read: ZohoRead): ZohoTokens {
 /**
  * Puts tokens that were read into a store. Running it again, at each start of a program even, does no harm: what
  * the store has and is as new stays, and only its gaps are filled.
+ * @param store where they go
+ * @param read what `fromZohoFile` or `fromZohoTable` gave
+ * @returns how many were saved, and what was left out, with the reason
+ * @throws TokenStoreError any but `ERR_CONFLICT`, which is one of the problems
  */
 export async function importTokens(store: TokenStore, read: ZohoTokens): Promise<ImportReport> {
   const problems = [...read.problems];

@@ -48,13 +48,34 @@ export interface SdkClasses<T extends SdkToken> {
 
 /** What the SDKs take for `store`. */
 export interface ZohoTokenStore<T extends SdkToken> {
-  /** Fills what is missing in `token` from its record. @returns the same object, or null */
+  /**
+   * Fills what is missing in `token` from its record.
+   * @param token what the SDK knows
+   * @returns the same object, or null where there is no record
+   */
   findToken(token: T): Promise<T | null>;
-  /** @returns the record as a token of the SDK's; rejects where there is none */
+  /**
+   * The record with this id.
+   * @param id the id, as text
+   * @returns the record as a token of the SDK's
+   * @throws TokenStoreError `ERR_INVALID_TOKEN` where there is none: with null, the SDKs would go on and fail
+   */
   findTokenById(id: string): Promise<T>;
-  /** Saves the token, and sets its id. */
+  /**
+   * Saves the token, and sets its id.
+   * @param token what the SDK has; its `setId` is called
+   */
   saveToken(token: T): Promise<void>;
+  /**
+   * Deletes the record with this id, if there is one.
+   * @param id the id, as text
+   */
   deleteToken(id: string): Promise<void>;
+  /**
+   * Lists the store.
+   * @returns every record as a token of the SDK's
+   */
   getTokens(): Promise<T[]>;
+  /** Deletes every record of the store. */
   deleteTokens(): Promise<void>;
 }

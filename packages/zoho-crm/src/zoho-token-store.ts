@@ -15,6 +15,7 @@ import type { ClassOrModule, SdkClasses, SdkToken, ZohoTokenStore } from "./sdk.
  *
  * @param store where the tokens are kept; it is yours to close
  * @param classes the SDK's own `OAuthToken` and `UserSignature`; for the Node.js SDK its `TokenStore` too
+ * @returns what `builder.store(…)` takes
  * @throws TokenStoreError `ERR_INVALID_OPTIONS` where a class is missing
  */
 export function zohoTokenStore<T extends SdkToken>(

@@ -14,6 +14,7 @@ const MAX_QUOTED = 2 * 65_536;
  * which of its commas belongs to a value can't be known.
  *
  * @param text the whole file, as text
+ * @returns the tokens, and the lines that can't be read
  * @throws TokenStoreError `ERR_CORRUPT` where the first line is not a header of Zoho's
  */
 export function readZohoCsv(text: string): ZohoRead {

@@ -8,10 +8,13 @@ import type { Problem, ZohoRead } from "./read.js";
 
 /** A record ready for a backend's `insert`. */
 export interface JoinedEntry {
+  /** The record, at revision 1. */
   readonly record: TokenRecord;
+  /** What leads to it. */
   readonly keys: RecordKeys;
 }
 
+/** What became of the rows that were read: each is in a record or among the problems. */
 export interface Joined {
   /** In the order in which they stood; no id and no unique key comes twice. */
   readonly entries: JoinedEntry[];
@@ -30,6 +33,8 @@ interface Draft extends TokenRecord {
  * compatible become one, by the rules of a save. The newer row's values win, and it fills its gaps from the
  * older one. Newer is the one that expires later, where both say when; otherwise the one further down. The
  * record has the id of the first of them. A row that can't be joined is in `problems`, with the row it met.
+ * @param read what a reader found
+ * @returns the records, and what is in none of them
  */
 export function joinTokens(read: ZohoRead): Joined {
   const problems = [...read.problems];

@@ -6,18 +6,23 @@ import { fieldsOf, OAuthToken } from "../token.js";
 export interface Problem {
   /** `line 7`, or `row 3 (id "5")`. Lines and rows count from 1; the header is line 1. */
   readonly where: string;
+  /** What is wrong, in words. */
   readonly reason: string;
 }
 
 /** A token that was read, and where it stood. */
 export interface ReadRow {
+  /** As in {@link Problem}. */
   readonly where: string;
+  /** What stood there. */
   readonly token: OAuthToken;
 }
 
 /** What a reader found: every line with something on it is in one list or the other. */
 export interface ZohoRead {
+  /** The tokens, in the order in which they stood. */
   readonly rows: ReadRow[];
+  /** What could not be read. */
   readonly problems: Problem[];
 }
 

@@ -7,6 +7,7 @@ import { type Problem, type ReadRow, tokenOfRow, type ZohoRead } from "./read.js
  * `""` are absent. (The text `null` is a value like any other: no SDK writes it for an absent one.)
  *
  * @param rows each as a driver gives it: an object with a property per column
+ * @returns the tokens, and the rows that hold none
  */
 export function readZohoRows(rows: Iterable<Record<string, unknown>>): ZohoRead {
   const read: { rows: ReadRow[]; problems: Problem[] } = { rows: [], problems: [] };
