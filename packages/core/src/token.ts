@@ -94,7 +94,9 @@ export class OAuthToken implements TokenInput {
    *   long, or not well-formed Unicode
    */
   constructor(input: TokenInput = {}) {
-    this.#fields = TRUSTED in input ? (input[TRUSTED] as TokenFields) : fieldsOf(input);
+    // what is no object at all is refused there too
+    const isTrusted = typeof input === "object" && input !== null && TRUSTED in input;
+    this.#fields = isTrusted ? (input[TRUSTED] as TokenFields) : fieldsOf(input);
   }
 
   get id(): string | null {

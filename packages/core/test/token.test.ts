@@ -31,6 +31,12 @@ describe("OAuthToken", () => {
     expect(shown).toContain("ann");
   });
 
+  it.each([null, "a token", 5, true, []])("refuses %j, which is no token", (input) => {
+    expect(() => new OAuthToken(input as never)).toThrow(
+      expect.objectContaining({ name: "TokenStoreError", code: "ERR_INVALID_TOKEN" }),
+    );
+  });
+
   it("is changed by a copy only", () => {
     const token = new OAuthToken(full);
     expect(token.with({ accessToken: "b", expiresAt: null }).toPlain()).toEqual({
