@@ -4,7 +4,12 @@ import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 
-const folders = [...readdirSync("packages").map((name) => join("packages", name)), "conformance", "examples"];
+const folders = [
+  ...readdirSync("packages").map((name) => join("packages", name)),
+  "conformance",
+  "examples",
+  "docs/generator",
+];
 const reports = folders.map((folder) => join(folder, "test-report"));
 
 for (const report of reports) rmSync(report, { recursive: true, force: true });

@@ -16,6 +16,10 @@ export class UserSignature {
   }
 }
 
+/**
+ * A property that may be left out.
+ * @inline
+ */
 type Given<T> = T | null | undefined;
 
 /** The properties of a token as a caller gives them. `undefined`, `null` and `""` all mean "not given". */

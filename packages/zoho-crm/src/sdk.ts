@@ -5,6 +5,10 @@ export interface SdkUser {
   getName(): string | null | undefined;
 }
 
+/**
+ * What the SDK may not know.
+ * @inline
+ */
 type Text = string | null | undefined;
 
 /** A token of the SDK's: the getters and setters of its class `OAuthToken`. */
