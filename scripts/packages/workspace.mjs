@@ -21,6 +21,18 @@ function readManifest(folder) {
   return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
 }
 
+/**
+ * What the repository itself is built and tested with, at the same versions.
+ * @param {string[]} [names] by default every driver that a published package asks its user for
+ * @returns {Record<string, string>} a package.json's `dependencies`
+ */
+export function versionsOf(names) {
+  const manifests = [readManifest("."), ...publishedPackages().map(({ manifest }) => manifest)];
+  const wanted = names ?? manifests.flatMap(({ peerDependencies = {} }) => Object.keys(peerDependencies));
+  const known = Object.assign({}, ...manifests.map(({ devDependencies }) => devDependencies));
+  return Object.fromEntries(wanted.map((name) => [name, known[name]]));
+}
+
 /** Runs a program to its end and resolves with what it printed; what it printed is in the error, too. */
 export async function run(command, args, options = {}) {
   try {
@@ -28,7 +40,8 @@ export async function run(command, args, options = {}) {
     return stdout;
   } catch (error) {
     const printed = `${error.stdout ?? ""}${error.stderr ?? ""}`.trim();
-    throw new Error(`${[command, ...args].join(" ")} failed: ${printed || error.message}`, { cause: error });
+    const failure = new Error(`${[command, ...args].join(" ")} failed: ${printed || error.message}`);
+    throw Object.assign(failure, { code: error.code });
   }
 }
 
@@ -37,7 +50,7 @@ export async function pnpm(args, options) {
   try {
     return await run("pnpm", args, options);
   } catch (error) {
-    if (error.cause.code !== "ENOENT") throw error;
+    if (error.code !== "ENOENT") throw error;
     return run("npx", ["--yes", "pnpm", ...args], options);
   }
 }
