@@ -65,29 +65,38 @@ function newRecord(given: TokenFields): TokenRecord {
     );
   }
   const now = Date.now();
-  return {
-    ...given,
-    id: given.id ?? randomUUID(),
-    revision: 1,
-    etag: newEtag(),
-    createdAt: now,
-    savedAt: now,
-  };
+  return stamped(given, given.id ?? randomUUID(), 1, now, now);
 }
 
 function nextRecord(stored: TokenRecord, given: TokenFields): TokenRecord {
-  return {
-    ...mergeFields(stored, given),
-    id: stored.id,
-    revision: stored.revision + 1,
-    etag: newEtag(),
-    createdAt: stored.createdAt,
-    savedAt: Date.now(),
-  };
+  return stamped(mergeFields(stored, given), stored.id, stored.revision + 1, stored.createdAt, Date.now());
 }
 
-function newEtag(): string {
-  return randomUUID();
+// Every property by name: a spread that is changed afterwards takes V8 some microseconds, more than all the
+// rest of a save in this process.
+function stamped(
+  fields: TokenFields,
+  id: string,
+  revision: number,
+  createdAt: number,
+  savedAt: number,
+): TokenRecord {
+  return {
+    id,
+    userName: fields.userName,
+    clientId: fields.clientId,
+    clientSecret: fields.clientSecret,
+    redirectUrl: fields.redirectUrl,
+    grantToken: fields.grantToken,
+    refreshToken: fields.refreshToken,
+    accessToken: fields.accessToken,
+    expiresAt: fields.expiresAt,
+    apiDomain: fields.apiDomain,
+    revision,
+    etag: randomUUID(),
+    createdAt,
+    savedAt,
+  };
 }
 
 /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
