@@ -1,8 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "ioredis";
-import { MongoClient } from "mongodb";
-import { createConnection } from "mysql2/promise";
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer } from "testcontainers";
+import { pingMongo, pingMysql, pingPostgres, pingRedis } from "./pings.js";
 
 interface ServerKind {
   /** The variable that names a server to use in place of a container. */
@@ -10,12 +8,15 @@ interface ServerKind {
   readonly image: string;
   readonly port: number;
   readonly environment?: Readonly<Record<string, string>>;
+  readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
   readonly url: (host: string, port: number) => string;
   /** Resolves once the server answers a request of its own protocol. */
   readonly ping: (url: string) => Promise<unknown>;
   /** Runs inside the container once it answers, and before it is handed out. */
   readonly prepare?: readonly string[];
+  /** Another image that has the server too, where `image` can't be had, and the script that starts it there. */
+  readonly substitute?: { readonly image: string; readonly script: string };
 }
 
 const SQL = {
@@ -29,12 +30,23 @@ const REDIS = {
   ping: pingRedis,
 };
 
+const FERRETDB_IMAGE = "ghcr.io/ferretdb/ferretdb-eval:2";
+// FerretDB keeps its documents in PostgreSQL, so its image has one: here by itself, with a cluster of its own.
+const POSTGRES_ALONE = `
+  cd /tmp && printf %s "$POSTGRES_PASSWORD" >password && chmod 644 password
+  exec setpriv --reuid postgres --regid postgres --clear-groups sh -ec '
+    PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
+    initdb -D cluster -U "$POSTGRES_USER" -A scram-sha-256 --pwfile password -E UTF8 --no-locale
+    echo "host all all all scram-sha-256" >>cluster/pg_hba.conf
+    exec postgres -D cluster -c listen_addresses="*" -c unix_socket_directories=/tmp'`;
+
 export type ServerName =
   | "redis"
   | "valkey"
   | "mysql"
   | "mariadb"
   | "ferretdb"
+  | "postgres"
   | "mongodb"
   | "mongodb-replica-set";
 
@@ -55,11 +67,20 @@ const KINDS: Readonly<Record<ServerName, ServerKind>> = {
   },
   ferretdb: {
     variable: "FERRETDB_URL",
-    image: "ghcr.io/ferretdb/ferretdb-eval:2",
+    image: FERRETDB_IMAGE,
     port: 27017,
     environment: { POSTGRES_USER: "tokenkeep", POSTGRES_PASSWORD: "test-password" },
     url: (host: string, port: number) => `mongodb://tokenkeep:test-password@${host}:${port}/tokenkeep`,
     ping: pingMongo,
+  },
+  postgres: {
+    variable: "POSTGRES_URL",
+    image: "postgres:17",
+    port: 5432,
+    environment: { POSTGRES_USER: "tokenkeep", POSTGRES_PASSWORD: "test-password" },
+    url: (host: string, port: number) => `postgres://tokenkeep:test-password@${host}:${port}/postgres`,
+    ping: pingPostgres,
+    substitute: { image: FERRETDB_IMAGE, script: POSTGRES_ALONE },
   },
   mongodb: {
     variable: "MONGODB_URL",
@@ -98,6 +119,12 @@ export class ServerNotAvailable extends Error {
   override readonly name = "ServerNotAvailable";
 }
 
+/** Whether `TOKENKEEP_REQUIRE` wants this server to be had: its name is in the list, or the list is `all`. */
+export function isRequired(name: ServerName): boolean {
+  const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
+  return required.includes(name) || required.includes("all");
+}
+
 /**
  * A running server: the one that the environment names, otherwise a container of its own.
  * @throws ServerNotAvailable
@@ -129,18 +156,29 @@ async function startContainer(name: ServerName, kind: ServerKind): Promise<Start
       `${name} was NOT RUN: there is no Docker engine here. Start one, or set ${kind.variable} to a server's URL.`,
     );
   }
-  const container = new GenericContainer(kind.image)
-    .withExposedPorts(kind.port)
-    .withEnvironment({ ...kind.environment });
-  if (kind.command !== undefined) container.withCommand([...kind.command]);
   try {
-    return await container.start();
+    return await containerOf(kind).start();
   } catch (error) {
+    if (kind.substitute !== undefined) {
+      const { substitute, ...rest } = kind;
+      return startContainer(name, {
+        ...rest,
+        image: substitute.image,
+        entrypoint: ["sh", "-c", substitute.script],
+      });
+    }
     throw new ServerNotAvailable(
       `${name} was NOT RUN: the image ${kind.image} can't be pulled or started here ` +
         `(${firstLine(error)}). Make it available, or set ${kind.variable} to a server's URL.`,
     );
   }
+}
+
+function containerOf({ image, port, environment, entrypoint, command }: ServerKind): GenericContainer {
+  const container = new GenericContainer(image).withExposedPorts(port).withEnvironment({ ...environment });
+  if (entrypoint !== undefined) container.withEntrypoint([...entrypoint]);
+  if (command !== undefined) container.withCommand([...command]);
+  return container;
 }
 
 async function untilItAnswers(kind: ServerKind, url: string): Promise<void> {
@@ -155,36 +193,6 @@ async function untilItAnswers(kind: ServerKind, url: string): Promise<void> {
       }
       await sleep(200);
     }
-  }
-}
-
-async function pingRedis(url: string): Promise<void> {
-  const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 });
-  client.on("error", () => {}); // told by connect() too
-  try {
-    await client.connect();
-    await client.ping();
-  } finally {
-    client.disconnect();
-  }
-}
-
-async function pingMysql(url: string): Promise<void> {
-  const connection = await createConnection({ uri: url, connectTimeout: 2000 });
-  try {
-    await connection.query("SELECT 1");
-  } finally {
-    connection.destroy();
-  }
-}
-
-async function pingMongo(url: string): Promise<void> {
-  const client = new MongoClient(url, { serverSelectionTimeoutMS: 2000 });
-  try {
-    await client.db().command({ ping: 1 });
-    await client.db().collection("ping").findOne({});
-  } finally {
-    await client.close();
   }
 }
 
