@@ -10,17 +10,29 @@ export interface Space {
 
 /** What a case may ask of a store that it opens; a module hands it on to its store. */
 export interface OpenOptions {
+  /** As the option of that name of every store. */
   readonly namespace?: string;
+  /** As the option of that name of every store, in milliseconds. */
   readonly timeoutMs?: number;
+  /** As the option of that name of every store, in milliseconds. */
   readonly leaseMs?: number;
 }
 
 /** What the kit is told of a store: the default export of one module, which child processes import too. */
 export interface StoreModule {
+  /** For reports. */
   readonly name: string;
-  /** A store on this space. Where the store is durable or shared, the same space is the same data again. */
+  /**
+   * Opens a store on this space. Where the store is durable or shared, the same space is the same data again.
+   * @param space where the records are to be
+   * @param options to be handed on to the store
+   * @returns the store
+   */
   open(space: Space, options?: OpenOptions): TokenStore | Promise<TokenStore>;
-  /** Removes what a space left behind. */
+  /**
+   * Removes what a space left behind.
+   * @param space one that no store is open on any more
+   */
   destroy?(space: Space): void | Promise<void>;
   /** Means to disturb the backend, as far as there are any. */
   readonly faults?: FaultMeans;
@@ -37,36 +49,51 @@ export interface FaultMeans {
   loseReply?(): void | Promise<void>;
   /** The server is gone: connections end and new ones are refused, until {@link FaultMeans.start}. */
   stop?(): void | Promise<void>;
+  /** The server is back. */
   start?(): void | Promise<void>;
   /** The server is there and answers nothing, until {@link FaultMeans.thaw}. */
   freeze?(): void | Promise<void>;
+  /** The server answers again. */
   thaw?(): void | Promise<void>;
 }
 
 /** What a case works with. All that it opens is closed when the case ends. */
 export interface Kit {
+  /** The module that the kit was given. */
   readonly module: StoreModule;
+  /** Its URL, for child processes. */
   readonly moduleUrl: string;
+  /** Where the case's stores are. */
   readonly space: Space;
   /** A store on the fresh space. */
   readonly store: TokenStore;
-  /** Another store on the same space. */
+  /**
+   * Opens another store on the same space.
+   * @param options to be handed on to the store
+   * @returns the store
+   */
   open(options?: OpenOptions): Promise<TokenStore>;
+  /** What the store declares. */
   readonly capabilities: Capabilities;
   /** For whatever is random: the same seed does the same again. */
   readonly seed: number;
   /** How often a kill test kills; a property-based case is tried 20 times as often. */
   readonly rounds: number;
-  /** Runs at the end of the case, however it ends, before the stores are closed. */
+  /**
+   * Has something done at the end of the case, however it ends, before the stores are closed.
+   * @param work what to do
+   */
   onEnd(work: () => void | Promise<void>): void;
 }
 
+/** The name of a capability. */
 export type Capability = keyof Capabilities;
 
 /** One thing that the contract says, and how it shows. */
 export interface Case {
   /** The paragraph of the contract, such as `3.4`. */
   readonly paragraph: string;
+  /** What it shows, in a few words. */
   readonly name: string;
   /** Capabilities without which the case does not apply. */
   readonly needs?: readonly Capability[];
@@ -76,5 +103,9 @@ export interface Case {
   readonly faults?: readonly (keyof FaultMeans)[];
   /** How long it may take, in milliseconds; 60,000 unless told otherwise. */
   readonly timeoutMs?: number;
+  /**
+   * Does what there is to see, and throws where it is not as the contract says.
+   * @param kit what the case works with
+   */
   run(kit: Kit): Promise<void>;
 }

@@ -17,12 +17,15 @@ const RUNNER_TIMEOUT_MS = 600_000;
  * A case that does not apply to the store, by what it declares, is registered as passed with the reason in
  * its name.
  * @param moduleUrl the URL of the store's module
+ * @param runner the functions of the test runner
+ * @param options what to run, and how
  */
 export async function registerConformance(
   moduleUrl: string | URL,
-  { describe, it }: TestRunner,
+  runner: TestRunner,
   options: Omit<RunOptions, "onProgress"> = {},
 ): Promise<void> {
+  const { describe, it } = runner;
   const subject = await loadSubject(moduleUrl, options);
   const cases = select(options.only);
   const sections = [...new Set(cases.map(sectionOf))];

@@ -3,6 +3,7 @@ import type { Case } from "./case.js";
 import { allCases } from "./cases/index.js";
 import { loadSubject, reasonNotToRun, runCase, type Subject } from "./run-case.js";
 
+/** What to run, and how. */
 export interface RunOptions {
   /** Only these paragraphs: `3` for a section, `3.4` for a paragraph. */
   readonly only?: readonly string[] | undefined;
@@ -14,23 +15,37 @@ export interface RunOptions {
   readonly onProgress?: ((result: CaseResult, done: number, total: number) => void) | undefined;
 }
 
+/** What came of one case. */
 export interface CaseResult {
+  /** What the case shows. */
   readonly name: string;
+  /** The paragraph of the contract that it stands in, such as `3.4`. */
   readonly paragraph: string;
+  /** What came of it. */
   readonly status: "passed" | "failed" | "not-applicable";
   /** Why it failed or did not apply; empty where it passed. */
   readonly message: string;
 }
 
+/** What came of a run. */
 export interface Report {
+  /** The name that the module gives. */
   readonly store: string;
+  /** What the store declares. */
   readonly capabilities: Capabilities;
+  /** Repeats what was random, with {@link RunOptions.seed}. */
   readonly seed: number;
+  /** How many cases there were of each status. */
   readonly summary: { readonly passed: number; readonly failed: number; readonly notApplicable: number };
+  /** All of them, in the order of the contract. */
   readonly cases: readonly CaseResult[];
 }
 
-/** The cases of these paragraphs; all of them where none is named. */
+/**
+ * Chooses cases.
+ * @param only as {@link RunOptions.only}
+ * @returns the cases of these paragraphs; all of them where none is named
+ */
 export function select(only: readonly string[] = []): Case[] {
   if (only.length === 0) return [...allCases];
   return allCases.filter(({ paragraph }) =>
@@ -41,6 +56,8 @@ export function select(only: readonly string[] = []): Case[] {
 /**
  * Runs the kit without a test runner.
  * @param moduleUrl the URL of the store's module
+ * @param options what to run, and how
+ * @returns what came of each case; a failed one is no rejection
  */
 export async function runConformance(moduleUrl: string | URL, options: RunOptions = {}): Promise<Report> {
   const subject = await loadSubject(moduleUrl, options);
