@@ -1,7 +1,7 @@
 import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, describe, it } from "vitest";
-import { type ServerName, ServerNotAvailable, startServer, type TestServer } from "./servers.js";
+import { isRequired, type ServerName, ServerNotAvailable, startServer, type TestServer } from "./servers.js";
 
 /** Where a package leaves word of what did not run; `pnpm test` reads it and prints it at the end. */
 const REPORTS = "test-report";
@@ -36,9 +36,4 @@ export async function describeOnServer(
     afterAll(() => server.stop());
     await register(server);
   });
-}
-
-function isRequired(name: ServerName): boolean {
-  const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
-  return required.includes(name) || required.includes("all");
 }
