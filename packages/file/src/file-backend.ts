@@ -1,10 +1,18 @@
-import type { Backend, Lookup, Place, RecordKeys, TokenRecord, TokenStoreError } from "@tokenkeep/core";
+import type {
+  Backend,
+  Lookup,
+  MaybePromise,
+  Place,
+  RecordKeys,
+  TokenRecord,
+  TokenStoreError,
+} from "@tokenkeep/core";
 import { explainFileError } from "./errors.js";
 import { FileLeases } from "./file-leases.js";
 import { importCsv } from "./import-csv.js";
 import type { Line } from "./line.js";
 import { Log } from "./log.js";
-import { checkMode, realPathOf } from "./path.js";
+import { checkFile, realPathOf } from "./path.js";
 import type { Space } from "./space.js";
 import { putLine, TokenState } from "./token-state.js";
 
@@ -14,26 +22,28 @@ export class FileBackend implements Backend {
   readonly durable = true;
   readonly shared = true;
   readonly namespaces = true;
-  readonly leases: LazyLeases = new LazyLeases();
+  readonly leases: FileLeases;
   readonly #path: string;
   readonly #namespace: string;
   readonly #allowOthers: boolean;
-  #log: Log | undefined;
+  #log: Log<TokenState> | undefined;
 
   constructor(path: string, namespace: string, allowOthers: boolean) {
     this.#path = path;
     this.#namespace = namespace;
     this.#allowOthers = allowOthers;
+    this.leases = new FileLeases(namespace);
   }
 
-  open(): void {
+  async open(): Promise<void> {
+    await this.#log?.close(); // of an attempt that failed
     const path = realPathOf(this.#path);
-    if (!this.#allowOthers) checkMode(path);
-    importCsv(path, this.#namespace);
-    const log = new Log(path, "tokens", () => new TokenState());
+    checkFile(path, this.#allowOthers);
+    await importCsv(path, this.#namespace);
+    const log = new Log(path, { kind: "tokens", newState: () => new TokenState(), flushes: true });
     this.#log = log;
-    log.open();
-    this.leases.set(new FileLeases(`${path}.locks`, this.#namespace));
+    await log.read();
+    this.leases.open(`${path}.locks`, path);
   }
 
   async close(): Promise<void> {
@@ -41,16 +51,17 @@ export class FileBackend implements Backend {
     await this.leases.close();
   }
 
-  read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): TokenRecord[] {
-    const space = this.#space();
-    const records: TokenRecord[] = [];
-    for (const lookup of lookups) {
-      const record = space.find(lookup);
-      if (record === undefined) continue;
-      records.push(record);
-      if (settles(record)) break;
-    }
-    return records;
+  read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): MaybePromise<TokenRecord[]> {
+    return this.#withSpace((space) => {
+      const records: TokenRecord[] = [];
+      for (const lookup of lookups) {
+        const record = space.find(lookup);
+        if (record === undefined) continue;
+        records.push(record);
+        if (settles(record)) break;
+      }
+      return records;
+    });
   }
 
   insert(record: TokenRecord, _keys: RecordKeys): Promise<boolean> {
@@ -69,57 +80,22 @@ export class FileBackend implements Backend {
     await this.#append({ op: "clear", namespace: this.#namespace });
   }
 
-  scan(after: Place | null, limit: number | null): TokenRecord[] {
-    return this.#space().scan(after, limit);
+  scan(after: Place | null, limit: number | null): MaybePromise<TokenRecord[]> {
+    return this.#withSpace((space) => space.scan(after, limit));
   }
 
   explain(error: unknown): TokenStoreError | undefined {
     return explainFileError(error);
   }
 
-  #space(): Space {
-    return (this.#log!.read() as TokenState).space(this.#namespace);
+  // at once, where nothing is to be read first: a turn of the event loop costs more than a find
+  #withSpace<T>(use: (space: Space) => T): MaybePromise<T> {
+    const state = this.#log!.read();
+    const useState = (read: TokenState): T => use(read.space(this.#namespace));
+    return state instanceof TokenState ? useState(state) : state.then(useState);
   }
 
-  async #append(line: Line): Promise<boolean> {
-    const log = this.#log!;
-    const { applied, sync } = log.append(line);
-    // what did not apply may rest on lines of others that are not on disk yet, but promises nothing
-    if (applied) await sync();
-    log.compactIfDue();
-    return applied;
-  }
-}
-
-/** The log of the locks is made when the first lock is asked for. */
-class LazyLeases {
-  #leases: FileLeases | undefined;
-  #isOpen = false;
-
-  set(leases: FileLeases): void {
-    this.#leases = leases;
-  }
-
-  acquire(key: string, owner: string, leaseMs: number, placeMs: number): number | null {
-    return this.#get().acquire(key, owner, leaseMs, placeMs);
-  }
-
-  renew(key: string, owner: string, leaseMs: number): boolean {
-    return this.#get().renew(key, owner, leaseMs);
-  }
-
-  release(key: string, owner: string): boolean {
-    return this.#get().release(key, owner);
-  }
-
-  #get(): FileLeases {
-    const leases = this.#leases!;
-    if (!this.#isOpen) leases.open();
-    this.#isOpen = true;
-    return leases;
-  }
-
-  async close(): Promise<void> {
-    if (this.#isOpen) await this.#leases?.close();
+  #append(line: Line): Promise<boolean> {
+    return this.#log!.append(() => line);
   }
 }

@@ -1,58 +1,53 @@
 import { type Leases, opaqueKey } from "@tokenkeep/core";
+import { now } from "./clock.js";
 import { LeaseState } from "./lease-state.js";
 import { Log } from "./log.js";
 
-/** Leases as lines of a log beside the tokens' own. They need not survive a power cut, so nothing is flushed. */
+/**
+ * Leases as lines of a log beside the tokens' own, made when the first lock is asked for. They need not
+ * survive a power cut, so their lines are not flushed. Owners are random: no process id is in it.
+ */
 export class FileLeases implements Leases {
-  readonly #log: Log;
-  readonly #state: () => LeaseState;
   readonly #namespace: string;
+  #log: Log<LeaseState> | undefined;
 
-  constructor(path: string, namespace: string) {
-    let state = new LeaseState();
-    this.#log = new Log(path, "locks", () => {
-      state = new LeaseState();
-      return state;
-    });
-    this.#state = () => this.#log.read() as LeaseState;
+  constructor(namespace: string) {
     this.#namespace = namespace;
   }
 
-  open(): void {
-    this.#log.open();
+  /** @param like the tokens' file: whoever may open that needs the locks too */
+  open(path: string, like: string): void {
+    this.#log = new Log(path, { kind: "locks", newState: () => new LeaseState(), flushes: false, like });
   }
 
-  close(): Promise<void> {
-    return this.#log.close();
+  async close(): Promise<void> {
+    await this.#log?.close();
   }
 
-  acquire(key: string, owner: string, leaseMs: number, placeMs: number): number | null {
+  async acquire(key: string, owner: string, leaseMs: number, placeMs: number): Promise<number | null> {
+    const log = this.#log!;
     const own = this.#own(key);
-    if (!this.#state().canAsk(own, owner, Date.now(), placeMs)) return null;
-    const { applied } = this.#log.append({
-      op: "acquire",
-      key: own,
-      owner,
-      at: Date.now(),
-      leaseMs,
-      placeMs,
+    // `time` is for the fence
+    const ask = { op: "acquire", key: own, owner, leaseMs, placeMs, time: Date.now() };
+    if (!(await log.append(() => ({ ...ask, ...now() })))) return null;
+    const lease = (await log.read()).get(own);
+    return lease?.owner === owner ? lease.fence : null;
+  }
+
+  renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
+    const own = this.#own(key);
+    return this.#log!.append(() => ({ op: "renew", key: own, owner, leaseMs, ...now() }));
+  }
+
+  async release(key: string, owner: string): Promise<boolean> {
+    const own = this.#own(key);
+    let wasHolder = false;
+    await this.#log!.append((state) => {
+      const line = { op: "release", key: own, owner, ...now() };
+      wasHolder = state.isHolder(line);
+      return line;
     });
-    if (!applied) return null;
-    const lease = this.#state().get(own);
-    const fence = lease?.owner === owner ? lease.fence : null;
-    this.#log.compactIfDue();
-    return fence;
-  }
-
-  renew(key: string, owner: string, leaseMs: number): boolean {
-    return this.#log.append({ op: "renew", key: this.#own(key), owner, at: Date.now(), leaseMs }).applied;
-  }
-
-  release(key: string, owner: string): boolean {
-    const own = this.#own(key);
-    const lease = this.#state().get(own);
-    if (lease?.owner !== owner && lease?.next !== owner) return false;
-    return this.#log.append({ op: "release", key: own, owner, at: Date.now() }).applied;
+    return wasHolder;
   }
 
   #own(key: string): string {

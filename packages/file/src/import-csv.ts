@@ -1,71 +1,89 @@
 import { hash } from "node:crypto";
-import { closeSync, existsSync, linkSync, openSync, readFileSync, readSync } from "node:fs";
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from "node:fs";
 import { TokenStoreError } from "@tokenkeep/core";
 import { joinTokens, readZohoCsv } from "@tokenkeep/core/zoho-formats";
+import { Draft } from "./draft.js";
 import { hasCode } from "./errors.js";
+import { encodeHead, newHead } from "./head.js";
 import { encodeLine } from "./line.js";
-import { headLine } from "./log-file.js";
-import { putInPlace, putNew } from "./place.js";
+import { isSameFile, lookAt } from "./place.js";
 import { putLine } from "./token-state.js";
+
+/** How much of a file has its header in it. */
+const HEADER_BYTES = 512;
 
 /**
  * Puts a log in the place of a CSV file that Zoho's SDK wrote. The original stays beside it as
  * `<path>.<digest>.csv`, with what could not be read in `<path>.<digest>.problems.txt`.
  *
- * Many processes may do so at once, and each may die on the way: the names follow from the content, each is
- * taken once, and the log comes into place last.
+ * Many processes may do so at once, and each may die on the way: the names follow from the content, and the
+ * log comes into place last, where the CSV file still is ({@link Draft}).
  */
-export function importCsv(path: string, namespace: string): void {
-  if (!startsLikeCsv(path)) return;
-  const text = readFileSync(path, "utf8");
-  const digest = hash("sha256", text, "hex").slice(0, 12);
-  const next = `${path}.${digest}.next`;
-  const original = `${path}.${digest}.csv`;
-  if (!existsSync(original)) {
-    try {
-      linkSync(path, original);
-    } catch (error) {
-      if (!hasCode(error, "EEXIST")) throw error;
-    }
-  }
-  if (!startsLikeCsv(original)) {
-    throw new TokenStoreError(
-      "ERR_UNAVAILABLE",
-      `${path} was imported by another process just now. Try again.`,
-    );
-  }
-  const { entries, problems } = joinTokens(readZohoCsv(text));
-  if (problems.length > 0) {
-    putNew(
-      `${path}.${digest}.problems.txt`,
-      problems.map(({ where, reason }) => `${where}: ${reason}\n`),
-    );
-    process.emitWarning(
-      `${problems.length} of the rows of ${original} were not imported as they stand: see ${path}.${digest}.problems.txt`,
-      { code: "TOKENKEEP_IMPORT" },
-    );
-  }
-  putNew(next, [
-    headLine("tokens"),
-    ...entries.map(({ record }) => encodeLine(putLine(namespace, record, null))),
-  ]);
-  putInPlace(next, path);
-}
-
-/** Whether the first line is a header of Zoho's. */
-function startsLikeCsv(path: string): boolean {
+export async function importCsv(path: string, namespace: string): Promise<void> {
   let fd: number;
   try {
     fd = openSync(path, "r");
   } catch (error) {
-    if (hasCode(error, "ENOENT")) return false;
+    if (hasCode(error, "ENOENT")) return;
     throw error;
   }
   try {
-    const head = Buffer.alloc(64);
-    const length = readSync(fd, head, 0, head.length, 0);
-    return /^\uFEFF?"?id"?,"?user_(mail|name)"?,/.test(head.toString("utf8", 0, length));
+    if (startsLikeCsv(fd)) await importFrom(fd, path, namespace);
   } finally {
     closeSync(fd);
   }
+}
+
+/** Whether the first line is a header of Zoho's. */
+function startsLikeCsv(fd: number): boolean {
+  const head = Buffer.alloc(HEADER_BYTES);
+  const length = readSync(fd, head, 0, HEADER_BYTES, 0);
+  return /^[^\n{]*\brefresh_token\b/.test(head.toString("utf8", 0, length));
+}
+
+async function importFrom(fd: number, path: string, namespace: string): Promise<void> {
+  const stat = fstatSync(fd);
+  const before = fstatSync(fd, { bigint: true });
+  const bytes = readFileSync(fd);
+  const digest = hash("sha256", bytes, "hex").slice(0, 16);
+  const replaces = `csv-${digest}`;
+  const keep = async (target: string, content: Buffer): Promise<void> => {
+    const draft = await Draft.begin(path, replaces, stat);
+    await draft.writeBytes(content);
+    await draft.link(target);
+  };
+  const { entries, problems } = joinTokens(readZohoCsv(bytes.toString("utf8")));
+  const original = `${path}.${digest}.csv`;
+  await keep(original, bytes);
+  if (!readFileSync(original).equals(bytes)) throw otherError(original);
+  const told = `${path}.${digest}.problems.txt`;
+  if (problems.length > 0) {
+    await keep(told, Buffer.from(problems.map(({ where, reason }) => `${where}: ${reason}\n`).join("")));
+  }
+
+  const draft = await Draft.begin(path, replaces, stat);
+  try {
+    const now = lookAt(path);
+    const isAsRead = now !== undefined && isSameFile(now, before) && now.ctimeNs === before.ctimeNs;
+    if (!isAsRead) return;
+    await draft.write(encodeHead("tokens", newHead(null)));
+    for (const { record } of entries) await draft.write(encodeLine(putLine(namespace, record, null)));
+    if (!(await draft.replace())) return;
+  } finally {
+    await draft.discard();
+  }
+  if (problems.length > 0) {
+    process.emitWarning(
+      `${problems.length} of the rows of ${original} were not imported as they stand: see ${told}`,
+      { code: "TOKENKEEP_IMPORT" },
+    );
+  }
+}
+
+function otherError(original: string): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_UNAVAILABLE",
+    `${original} is to keep the imported file, but is another one. Move it away, and try again.`,
+    { retryable: false },
+  );
 }

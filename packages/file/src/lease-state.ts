@@ -2,6 +2,8 @@ import type { Line } from "./line.js";
 import type { State } from "./state.js";
 
 interface LeaseEntry {
+  /** Which clock the times are of: see `clock.ts`. */
+  clock: string;
   owner: string | null;
   until: number;
   fence: number;
@@ -9,7 +11,7 @@ interface LeaseEntry {
   nextUntil: number;
 }
 
-/** Who has which lease, and who is next. Times are Unix milliseconds of this machine's clock. */
+/** Who has which lease, and who is next. */
 export class LeaseState implements State {
   readonly #leases = new Map<string, LeaseEntry>();
   #highestFence = 0;
@@ -22,69 +24,98 @@ export class LeaseState implements State {
     return this.#leases.get(key);
   }
 
-  /** Whether a line that asks for the lease now would do anything. */
-  canAsk(key: string, owner: string, now: number, placeMs: number): boolean {
-    const lease = this.#leases.get(key);
-    if (lease === undefined || lease.owner === owner) return true;
-    const mayBeNext = lease.next === null || lease.next === owner || lease.nextUntil <= now;
-    if (!mayBeNext) return false;
-    if (lease.owner === null || lease.until <= now) return true;
-    return lease.next !== owner || lease.nextUntil - now < placeMs / 2;
+  /** Whether the lease is `owner`'s at the time of this line. */
+  isHolder(line: Line): boolean {
+    const lease = this.#leases.get(String(line.key));
+    return lease !== undefined && lease.owner === line.owner && !isFree(lease, line);
+  }
+
+  allows(line: Line): boolean {
+    const lease = this.#leases.get(String(line.key));
+    const { owner } = line;
+    switch (line.op) {
+      case "acquire": {
+        if (lease === undefined || lease.owner === owner) return true;
+        if (!mayBeNext(lease, line)) return false;
+        // the place in line is asked for again in time only
+        const hasPlace =
+          lease.next === owner && lease.nextUntil - Number(line.at) >= Number(line.placeMs) / 2;
+        return !hasPlace || isFree(lease, line);
+      }
+      case "renew":
+        return this.isHolder(line);
+      case "release":
+        return lease !== undefined && (lease.owner === owner || lease.next === owner);
+      default:
+        return false;
+    }
   }
 
   apply(line: Line): boolean {
+    const key = String(line.key);
     if (line.op === "fence") {
       this.#highestFence = Math.max(this.#highestFence, Number(line.fence));
       return true;
     }
-    const key = String(line.key);
     if (line.op === "lease") {
-      this.#leases.set(key, line.lease as LeaseEntry);
+      this.#leases.set(key, { ...(line.lease as LeaseEntry) });
       return true;
     }
+    if (!this.allows(line)) return false;
+    const lease = this.#leases.get(key) ?? newLease();
+    switch (line.op) {
+      case "acquire":
+        this.#leases.set(key, lease);
+        this.#acquire(lease, line);
+        break;
+      case "renew":
+        lease.until = Math.max(lease.until, Number(line.at) + Number(line.leaseMs));
+        break;
+      default:
+        if (lease.owner === line.owner) lease.owner = null;
+        if (lease.next === line.owner) lease.next = null;
+        if (lease.owner === null && lease.next === null) this.#leases.delete(key);
+    }
+    return true;
+  }
+
+  #acquire(lease: LeaseEntry, line: Line): void {
     const owner = String(line.owner);
     const at = Number(line.at);
-    const lease = this.#leases.get(key);
-    if (line.op === "acquire")
-      return this.#acquire(key, owner, at, Number(line.leaseMs), Number(line.placeMs));
-    if (lease === undefined) return false;
-    const isHolder = lease.owner === owner && lease.until > at;
-    if (line.op === "renew") {
-      if (isHolder) lease.until = Math.max(lease.until, at + Number(line.leaseMs));
-      return isHolder;
-    }
-    if (line.op !== "release") return false;
-    if (lease.owner === owner) lease.owner = null;
-    if (lease.next === owner) lease.next = null;
-    return isHolder;
-  }
-
-  #acquire(key: string, owner: string, at: number, leaseMs: number, placeMs: number): boolean {
-    const lease = this.#leases.get(key) ?? { owner: null, until: 0, fence: 0, next: null, nextUntil: 0 };
-    this.#leases.set(key, lease);
-    const isFree = lease.owner === null || lease.owner === owner || lease.until <= at;
-    const mayBeNext = lease.next === null || lease.next === owner || lease.nextUntil <= at;
-    if (lease.owner === owner || (isFree && mayBeNext)) {
-      // the clock keeps it growing where the file was lost in a power cut; the highest, where the clock went back
-      this.#highestFence = Math.max(this.#highestFence + 1, at);
+    const isNext = mayBeNext(lease, line);
+    if (lease.owner === owner || isFree(lease, line)) {
+      // `time` keeps it growing where the file was lost in a power cut; the highest, where that clock was set back
+      this.#highestFence = Math.max(this.#highestFence + 1, Number(line.time));
       lease.owner = owner;
-      lease.until = at + leaseMs;
+      lease.until = at + Number(line.leaseMs);
       lease.fence = this.#highestFence;
-      if (mayBeNext) lease.next = null;
-      return true;
-    }
-    if (mayBeNext) {
+      if (isNext) lease.next = null;
+    } else {
       lease.next = owner;
-      lease.nextUntil = at + placeMs;
+      lease.nextUntil = at + Number(line.placeMs);
     }
-    return false;
+    lease.clock = String(line.clock);
   }
 
-  /** Free leases are left out: the highest fence is enough for them. */
-  *lines(): Generator<Line> {
-    yield { op: "fence", fence: this.#highestFence };
-    for (const [key, lease] of this.#leases) {
-      if (lease.owner !== null || lease.next !== null) yield { op: "lease", key, lease };
-    }
+  /** Free leases are not there any more: the highest fence is enough for them. */
+  snapshot(): Iterable<Line> {
+    const lines: Line[] = [{ op: "fence", fence: this.#highestFence }];
+    for (const [key, lease] of this.#leases) lines.push({ op: "lease", key, lease: { ...lease } });
+    return lines;
   }
+
+  beginFile(): void {}
+}
+
+function newLease(): LeaseEntry {
+  return { clock: "", owner: null, until: 0, fence: 0, next: null, nextUntil: 0 };
+}
+
+function isFree(lease: LeaseEntry, { clock, at }: Line): boolean {
+  return lease.owner === null || lease.clock !== clock || lease.until <= Number(at);
+}
+
+function mayBeNext(lease: LeaseEntry, { clock, at, owner }: Line): boolean {
+  const { next, nextUntil } = lease;
+  return next === null || next === owner || lease.clock !== clock || nextUntil <= Number(at);
 }

@@ -1,153 +1,213 @@
-import {
-  closeSync,
-  constants,
-  fdatasync,
-  fdatasyncSync,
-  fstatSync,
-  openSync,
-  readSync,
-  writeSync,
-} from "node:fs";
+import { randomUUID } from "node:crypto";
+import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
 import { TokenStoreError } from "@tokenkeep/core";
 import { corrupt } from "./errors.js";
-import { decodeLine, encodeLine, type Line } from "./line.js";
+import { Flusher } from "./flusher.js";
+import { type Head, readHead } from "./head.js";
+import { decodeLine, encodeLine, isCutOff, type Line, wholePart } from "./line.js";
+import { isSameFile } from "./place.js";
 import type { State } from "./state.js";
 
-export const FORMAT = 1;
+/** How much is read before others get a turn, in bytes: some milliseconds' work. */
+const PIECE = 131_072;
 const NEWLINE = 10;
-/** Ends a torn line, so that it is never whole by accident. */
-const TORN_END = "#";
-
-/** The first line of every file. */
-export function headLine(kind: string): string {
-  return encodeLine({ op: "log", format: FORMAT, kind });
-}
 
 /** One file of lines, open for reading and appending, and what its lines add up to. */
-export class LogFile {
+export class LogFile<S extends State> {
   readonly path: string;
-  readonly inode: number;
-  readonly state: State;
-  readonly #fd: number;
-  readonly #kind: string;
+  readonly head: Head;
+  readonly state: S;
+  readonly fd: number;
+  /** The file as it was when it was last read. */
+  #stat: BigIntStats;
   /** Up to where it was read: always the end of a line. */
-  #offset = 0;
-  #size = 0;
-  #mtimeMs = 0;
-  #lines = 0;
-  #bad: { offset: number; line: number } | undefined;
-  #movedTo: string | undefined;
-  #running: Promise<void> | undefined;
-  #next: Promise<void> | undefined;
+  #offset: number;
+  #isRead = false;
+  #lines: number;
+  #isSealed = false;
+  /** The line that was appended last, and whether it applied. */
+  #own: { readonly nonce: string; applied: boolean | undefined } | undefined;
+  readonly #watchers = new Set<(text: string) => void>();
+  readonly #flusher: Flusher;
 
-  constructor(path: string, kind: string, state: State) {
+  private constructor(fd: number, path: string, head: Head, state: S, isRead: boolean) {
+    this.fd = fd;
+    this.#flusher = new Flusher(fd);
     this.path = path;
-    this.#kind = kind;
+    this.head = head;
     this.state = state;
-    this.#fd = openSync(path, constants.O_RDWR | constants.O_APPEND);
-    this.inode = fstatSync(this.#fd).ino;
+    this.#stat = fstatSync(fd, { bigint: true });
+    this.#offset = isRead ? head.size : 0;
+    this.#lines = isRead ? head.lines : 0;
+    state.beginFile();
   }
 
-  /** The name of the file in which the log goes on, once a line said so. */
-  get movedTo(): string | undefined {
-    return this.#movedTo;
+  /**
+   * Opens the file and reads its first line.
+   * @param before the file that was at this path until now, read to its end. Where this one was made of it, its
+   *   state is taken over.
+   */
+  static open<S extends State>(
+    path: string,
+    kind: string,
+    newState: () => S,
+    before: LogFile<S> | undefined,
+  ): LogFile<S> {
+    const fd = openSync(path, constants.O_RDWR | constants.O_APPEND);
+    try {
+      const head = readHead(fd, path, kind);
+      const isNext = before?.isSealed === true && head.from === before.head.id;
+      return new LogFile(fd, path, head, isNext ? before.state : newState(), isNext);
+    } catch (error) {
+      closeSync(fd);
+      throw error;
+    }
+  }
+
+  /** Whether a line said that the file takes no more: another is to come in its place. */
+  get isSealed(): boolean {
+    return this.#isSealed;
   }
 
   get lines(): number {
     return this.#lines;
   }
 
-  /** Whether a file with this inode, size and time is this one, as it was read. */
-  isCurrent(stat: { ino: number; size: number; mtimeMs: number }): boolean {
-    return stat.ino === this.inode && stat.size === this.#size && stat.mtimeMs === this.#mtimeMs;
+  /** Whether that is this file: its inode can't be another's as long as it is open here. */
+  isAt(stat: BigIntStats | undefined): boolean {
+    return stat !== undefined && isSameFile(stat, this.#stat);
+  }
+
+  /** Whether that is this file as it was last read. */
+  isCurrent(stat: BigIntStats): boolean {
+    if (!this.isAt(stat)) return false;
+    if (this.#isSealed) return true;
+    // the time of change can't be set back, as the time of modification can
+    return this.#isRead && stat.size === this.#stat.size && stat.ctimeNs === this.#stat.ctimeNs;
+  }
+
+  /** Whether that is this file, and what was appended can be read without a pause. */
+  isNear(stat: BigIntStats): boolean {
+    return this.isAt(stat) && Number(stat.size) - this.#offset <= PIECE;
   }
 
   /**
-   * Reads what was appended since.
+   * Reads to the end.
    * @returns false where the file is not what it was: shorter, or changed in place. It has to be opened anew.
    */
-  read(see: (line: Line, applied: boolean) => void = () => {}): boolean {
-    const { size, mtimeMs } = fstatSync(this.#fd);
-    if (size < this.#size || (size === this.#size && mtimeMs !== this.#mtimeMs && this.#size > 0))
-      return false;
-    const bytes = Buffer.allocUnsafe(size - this.#offset);
-    let filled = 0;
-    while (filled < bytes.length) {
-      const count = readSync(this.#fd, bytes, filled, bytes.length - filled, this.#offset + filled);
-      if (count === 0) return false;
-      filled += count;
+  read(): boolean {
+    for (;;) {
+      const read = this.readPiece();
+      if (read !== "more") return read === "all";
     }
+  }
+
+  /** Reads as much as takes some milliseconds: see {@link read}. */
+  readPiece(): "all" | "more" | "changed" {
+    if (this.#isSealed) return "all";
+    const stat = fstatSync(this.fd, { bigint: true });
+    const isChanged = stat.size === this.#stat.size && stat.ctimeNs !== this.#stat.ctimeNs;
+    if (stat.size < this.#stat.size || isChanged) return "changed";
+    this.#stat = stat;
+    this.#isRead = false;
+    const left = Number(stat.size) - this.#offset;
+    for (let length = Math.min(left, PIECE); ; length = Math.min(left, length * 2)) {
+      const bytes = readBytes(this.fd, this.#offset, length);
+      if (bytes === undefined) return "changed";
+      const end = this.#takeLines(bytes);
+      if (this.#isSealed) return "all";
+      if (length < left && end > 0) return "more";
+      if (length < left) continue; // a line longer than that
+      if (end < length && !isCutOff(bytes.toString("utf8", end))) throw corrupt(this.path, this.#lines + 1);
+      this.#isRead = true;
+      return "all";
+    }
+  }
+
+  /** @returns where the last whole line ends */
+  #takeLines(bytes: Buffer): number {
     let start = 0;
-    for (let end = bytes.indexOf(NEWLINE); end >= 0; end = bytes.indexOf(NEWLINE, start)) {
-      this.#take(bytes.toString("utf8", start, end), this.#offset + start, see);
+    for (let end = bytes.indexOf(NEWLINE); end >= 0 && !this.#isSealed; end = bytes.indexOf(NEWLINE, start)) {
+      this.#takeLine(bytes.toString("utf8", start, end));
       start = end + 1;
     }
     this.#offset += start;
-    this.#size = size;
-    this.#mtimeMs = mtimeMs;
-    if (this.#bad !== undefined && this.#offset === size) throw corrupt(this.path, this.#bad.line);
-    return true;
+    return start;
   }
 
-  #take(text: string, offset: number, see: (line: Line, applied: boolean) => void): void {
+  #takeLine(text: string): void {
     this.#lines++;
-    if (this.#movedTo !== undefined) return; // too late: its writer will see, and write to the next file
-    if (text === TORN_END) return; // another writer had completed it
     const line = decodeLine(text);
-    if (line === undefined) {
-      this.#bad ??= { offset, line: this.#lines };
+    if (line === undefined) throw corrupt(this.path, this.#lines);
+    if (line.op === "log") return;
+    if (line.op === "seal") {
+      this.#isSealed = true;
       return;
     }
-    if (line.op === "torn" && line.at === this.#bad?.offset) this.#bad = undefined;
-    if (this.#bad !== undefined) throw corrupt(this.path, this.#bad.line);
-    if (this.#lines === 1) this.#checkHead(line);
-    else if (line.op === "torn") return;
-    else if (line.op === "moved") this.#movedTo = String(line.to);
-    else see(line, this.state.apply(line));
+    const applied = this.state.apply(line);
+    if (this.#own !== undefined && this.#own.nonce === line.nonce) this.#own.applied = applied;
+    if (applied) for (const watch of this.#watchers) watch(wholePart(text));
   }
 
-  #checkHead(line: Line): void {
-    if (line.op === "log" && line.kind === this.#kind && line.format === FORMAT) return;
-    throw new TokenStoreError(
-      "ERR_SCHEMA",
-      `${this.path} is in another format than this version knows (${FORMAT}). It was left as it is. Use a newer version of @tokenkeep/file, or another path.`,
-    );
+  /**
+   * Appends a line in one write, and reads on to it. Call it when all was read.
+   * @returns whether it applied; undefined where the file was sealed before it, so that it counts for nothing
+   */
+  append(line: Line): boolean | undefined {
+    const own = { nonce: randomUUID(), applied: undefined };
+    this.#own = own;
+    this.#write({ ...line, nonce: own.nonce });
+    if (own.applied === undefined && !this.#isSealed) throw changedError(this.path);
+    return own.applied;
   }
 
-  /** Appends a line in one write. Call it after {@link read}, then read again to see what came of it. */
-  append(line: Line): void {
-    const torn = this.#offset < this.#size;
-    const at = this.#bad?.offset ?? this.#offset;
-    const text = (torn ? `${TORN_END}\n${encodeLine({ op: "torn", at })}` : "") + encodeLine(line);
-    const bytes = Buffer.from(text);
-    const written = writeSync(this.#fd, bytes);
-    // What is missing can't be added: others may have written since. It is asked for only to learn why.
+  /** Says that the file takes no more lines. */
+  seal(): void {
+    this.#write({ op: "seal" });
+    if (!this.#isSealed) throw changedError(this.path);
+  }
+
+  #write(line: Line): void {
+    const bytes = Buffer.from(encodeLine(line));
+    const written = writeSync(this.fd, bytes);
+    // The rest can't be added: others may have written since. Without it the line is none.
     if (written < bytes.length) {
       throw Object.assign(new Error("the line was cut off"), { code: "ENOSPC" });
     }
+    if (!this.read()) throw changedError(this.path);
   }
 
-  /** Resolves once all that was appended until now is on disk. Callers share one flush. */
-  sync(): Promise<void> {
-    this.#next ??= (this.#running ?? Promise.resolve())
-      .catch(() => {})
-      .then(() => {
-        this.#next = undefined;
-        this.#running = new Promise((resolve, reject) => {
-          fdatasync(this.#fd, (error) => (error === null ? resolve() : reject(error)));
-        });
-        return this.#running;
-      });
-    return this.#next;
+  /** Calls back with every line that applies from now on. @returns how to end it */
+  watch(watcher: (text: string) => void): () => void {
+    this.#watchers.add(watcher);
+    return () => this.#watchers.delete(watcher);
   }
 
-  /** Puts what was appended until now on disk before it returns. */
-  syncNow(): void {
-    fdatasyncSync(this.#fd);
+  /** Resolves once all that was appended until now is on disk. */
+  flush(): Promise<void> {
+    return this.#flusher.flush();
   }
 
   async close(): Promise<void> {
-    await (this.#next ?? this.#running)?.catch(() => {});
-    closeSync(this.#fd);
+    await this.#flusher.idle();
+    closeSync(this.fd);
   }
+}
+
+function readBytes(fd: number, offset: number, length: number): Buffer | undefined {
+  const bytes = Buffer.allocUnsafe(length);
+  for (let filled = 0; filled < length; ) {
+    const count = readSync(fd, bytes, filled, length - filled, offset + filled);
+    if (count === 0) return undefined;
+    filled += count;
+  }
+  return bytes;
+}
+
+function changedError(path: string): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_UNAVAILABLE",
+    `${path} was changed by something else. Find the record again and check it.`,
+    { retryable: false },
+  );
 }

@@ -1,16 +1,30 @@
-import { randomUUID } from "node:crypto";
-import { existsSync, statSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
-import { TokenStoreError } from "@tokenkeep/core";
+import { statSync } from "node:fs";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { isTokenStoreError, type MaybePromise, TokenStoreError } from "@tokenkeep/core";
+import { compact, whyNotCompact } from "./compact.js";
+import { Draft, isBeingReplaced, sweep } from "./draft.js";
 import { hasCode } from "./errors.js";
-import { encodeLine, type Line } from "./line.js";
-import { headLine, LogFile } from "./log-file.js";
-import { putInPlace, putNew, syncDirectory, tidy } from "./place.js";
+import { encodeHead, newHead } from "./head.js";
+import type { Line } from "./line.js";
+import { LogFile } from "./log-file.js";
+import { lookAt, syncDirectory } from "./place.js";
 import type { State } from "./state.js";
 
 /** Lines that may be garbage before compaction is worth it. */
 const SPARE_LINES = 256;
 const MOST_TRIES = 100;
+/** How often to look whether the one that sealed the file has put another in its place, in milliseconds. */
+const PAUSE_MS = 5;
+
+export interface LogOptions<S extends State> {
+  /** What the lines are about: it stands in the first one. */
+  readonly kind: string;
+  readonly newState: () => S;
+  /** Whether an append waits until it is on disk. */
+  readonly flushes: boolean;
+  /** A file whose mode and owner a new one gets. */
+  readonly like?: string;
+}
 
 /**
  * A log that many processes append to without a lock.
@@ -19,154 +33,203 @@ const MOST_TRIES = 100;
  * every process comes to the same answer, the writer too: it appends, reads on to its own line, and knows.
  * A process that was stopped and writes late is simply late: its condition does not hold any more.
  */
-export class Log {
+export class Log<S extends State> {
   readonly #path: string;
-  readonly #kind: string;
-  readonly #newState: () => State;
-  #file: LogFile | undefined;
+  readonly #options: LogOptions<S>;
+  #file: LogFile<S> | undefined;
+  #catchingUp: Promise<void> | undefined;
+  #compacting: Promise<unknown> | undefined;
+  /** Compaction is not tried again until there are so many lines. */
+  #notBefore = 0;
+  #wasOpen = false;
+  #isClosed = false;
 
-  constructor(path: string, kind: string, newState: () => State) {
+  constructor(path: string, options: LogOptions<S>) {
     this.#path = path;
-    this.#kind = kind;
-    this.#newState = newState;
-  }
-
-  open(): void {
-    if (!existsSync(this.#path)) putNew(this.#path, [headLine(this.#kind)]);
-    this.read();
+    this.#options = options;
   }
 
   /** The state now: one look at the file, and a read of what is new, if anything is. */
-  read(see?: (line: Line, applied: boolean) => void): State {
-    for (let tries = 0; tries < MOST_TRIES; tries++) {
-      let stat: { ino: number; size: number; mtimeMs: number };
-      try {
-        stat = statSync(this.#path);
-      } catch (error) {
-        if (!hasCode(error, "ENOENT")) throw error;
-        throw gone(this.#path);
-      }
+  read(): MaybePromise<S> {
+    if (this.#isClosed) throw closedError();
+    if (this.#catchingUp === undefined && this.#file !== undefined) {
       const file = this.#file;
-      if (file?.isCurrent(stat) && file.movedTo === undefined) return file.state;
-      if (file !== undefined && file.inode === stat.ino && file.movedTo === undefined) {
-        if (!this.#readMore(file, see)) this.#drop();
-      } else {
-        this.#drop();
-        const opened = new LogFile(this.#path, this.#kind, this.#newState());
-        this.#file = opened;
-        this.#readAll(opened);
-        syncDirectory(this.#path); // who put it there may not have come to that yet
-      }
-      if (this.#file?.movedTo !== undefined) this.#goOn(this.#file);
-      else if (this.#file !== undefined) return this.#file.state;
+      const stat = lookAt(this.#path);
+      if (stat !== undefined && file.isCurrent(stat)) return file.state;
+      if (stat !== undefined && file.isNear(stat) && this.#careful(file, () => file.read()))
+        return file.state;
     }
-    throw new TokenStoreError("ERR_UNAVAILABLE", `${this.#path} keeps being replaced. Try again.`);
+    this.#catchingUp ??= this.#catchUp().finally(() => {
+      this.#catchingUp = undefined;
+    });
+    return this.#catchingUp.then(() => this.read());
   }
 
   /**
-   * Appends a line.
-   * @returns whether it did what it says, and how to wait until it is on disk
+   * Appends a line, and waits until it is on disk.
+   * @param make makes the line, from the state that it comes right behind
+   * @returns whether it did what it says
    */
-  append(line: Line): { applied: boolean; sync: () => Promise<void> } {
-    const nonce = randomUUID();
+  async append(make: (state: S) => Line): Promise<boolean> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
-      this.read();
+      let state = this.read();
+      while (state instanceof Promise) {
+        await state;
+        state = this.read();
+      }
+      // from here on nothing of this process comes between
       const file = this.#file!;
-      file.append({ ...line, nonce });
-      let applied: boolean | undefined;
-      const see = (seen: Line, did: boolean): void => {
-        if (seen.nonce === nonce) applied = did;
-      };
-      if (!this.#readMore(file, see)) {
-        this.#drop();
-        throw new TokenStoreError(
-          "ERR_UNAVAILABLE",
-          `${this.#path} was changed by something else. Find the record again and check it.`,
-          { retryable: false },
-        );
+      const line = make(state);
+      if (!state.allows(line)) {
+        await this.#flush(file); // what stands in its way must not be gone after a power cut
+        return false;
       }
-      if (applied !== undefined) {
-        const done = file.sync.bind(file);
-        return { applied, sync: done };
+      if (file.isSealed) {
+        await this.#replace(file);
+        continue;
       }
-      // a line before ours said that the log goes on elsewhere
+      const applied = this.#careful(file, () => file.append(line));
+      if (applied === undefined) continue; // sealed meanwhile
+      await this.#flush(file);
+      this.#compactIfDue(file);
+      return applied;
     }
-    throw new TokenStoreError("ERR_UNAVAILABLE", `${this.#path} keeps being replaced. Try again.`);
+    throw busyError(this.#path);
   }
 
-  /** Replaces the file by one without garbage, where more than half of it is garbage. */
-  compactIfDue(): void {
-    const file = this.#file;
-    if (file === undefined || file.lines < 2 * file.state.size + SPARE_LINES) return;
-    file.append({ op: "moved", to: randomUUID() });
-    this.read();
+  async #flush(file: LogFile<S>): Promise<void> {
+    if (this.#options.flushes) await file.flush();
   }
 
-  // The first line that says so names the next file, and ends this one for everybody. Whoever sees it does
-  // what is left to do; the one that made it may be dead or stopped. The content follows from the lines
-  // before, and the name is taken once (`link`), so that nothing differs by who does it.
-  #goOn(file: LogFile): void {
-    let last = file;
+  // Where there is much to read, in pieces.
+  async #catchUp(): Promise<void> {
+    for (let tries = 0; tries < MOST_TRIES; tries++) {
+      const file = this.#file;
+      // also where another is at its place already: its end says whether that one was made of it
+      if (file !== undefined && !(await this.#readInPieces(file))) this.#drop();
+      const stat = lookAt(this.#path);
+      if (stat === undefined) await this.#make();
+      else if (this.#file?.isCurrent(stat)) return;
+      else if (this.#file?.isAt(stat) !== true) this.#open();
+    }
+    throw busyError(this.#path);
+  }
+
+  /** {@link LogFile.read} with pauses for others. */
+  async #readInPieces(file: LogFile<S>): Promise<boolean> {
     for (;;) {
-      const next = this.#nameOf(last.movedTo!);
-      if (!existsSync(next)) last.syncNow(); // after a power cut, too, the old file must lead to the new one
-      if (!existsSync(next)) putNew(next, textOf(this.#kind, last.state));
-      if (last !== file) void last.close();
-      last = new LogFile(next, this.#kind, this.#newState());
-      this.#readAll(last);
-      if (last.movedTo === undefined) break;
+      const read = this.#careful(file, () => file.readPiece());
+      if (read !== "more") return read === "all";
+      await nextTurn();
     }
-    putInPlace(last.path, this.#path);
-    void last.close();
-    tidy(this.#path, last.path);
+  }
+
+  #open(): void {
+    const { kind, newState } = this.#options;
+    let file: LogFile<S>;
+    try {
+      file = LogFile.open(this.#path, kind, newState, this.#file);
+    } catch (error) {
+      if (hasCode(error, "ENOENT")) return;
+      throw error;
+    }
+    try {
+      sweep(this.#path, file.head.id);
+      // From now on no draft can come to the place of this file that was not made of it. Was one quicker?
+      if (!file.isAt(lookAt(this.#path))) return void file.close();
+      syncDirectory(this.#path); // who put it there may not have come to that yet
+    } catch (error) {
+      void file.close();
+      throw error;
+    }
     this.#drop();
+    this.#file = file;
+    this.#wasOpen = true;
+  }
+
+  async #make(): Promise<void> {
+    if (this.#wasOpen) throw goneError(this.#path);
+    const { kind, like } = this.#options;
+    const draft = await Draft.begin(this.#path, "new", like === undefined ? undefined : statSync(like));
+    await draft.write(encodeHead(kind, newHead(null)));
+    await draft.link(this.#path);
   }
 
   // After damage the state is half old, half new: the next call begins with the whole file.
-  #readMore(file: LogFile, see?: (line: Line, applied: boolean) => void): boolean {
+  #careful<T>(file: LogFile<S>, work: () => T): T {
     try {
-      return file.read(see);
+      return work();
     } catch (error) {
-      this.#drop();
+      if (this.#file === file && isTokenStoreError(error)) this.#drop();
       throw error;
     }
   }
 
-  #readAll(file: LogFile): void {
-    try {
-      if (!file.read())
-        throw new TokenStoreError("ERR_UNAVAILABLE", `${file.path} is being changed. Try again.`);
-    } catch (error) {
-      if (file === this.#file) this.#drop();
-      else void file.close();
-      throw error;
+  /** Resolves once another file is in the place of this one, which was sealed. */
+  async #replace(file: LogFile<S>): Promise<void> {
+    // who sealed it has all but put the other there; if it died, or was stopped, anyone does it
+    while (file.isAt(lookAt(this.#path))) {
+      if (this.#compacting === undefined && isBeingReplaced(this.#path, file.head.id)) await sleep(PAUSE_MS);
+      else await (this.#compacting ?? this.#compact(file));
     }
   }
 
-  #nameOf(to: string): string {
-    return join(dirname(this.#path), `${basename(this.#path)}.${to}.next`);
+  /** Replaces the file by one without garbage, where more than half of it is garbage. Nobody waits for it. */
+  #compactIfDue(file: LogFile<S>): void {
+    if (this.#compacting !== undefined || file !== this.#file || file.isSealed) return;
+    if (file.lines < Math.max(2 * file.state.size + SPARE_LINES, this.#notBefore)) return;
+    const why = whyNotCompact(file);
+    if (why !== undefined) return this.#giveUp(file, why);
+    if (isBeingReplaced(this.#path, file.head.id)) return;
+    this.#compact(file).catch((error) => this.#giveUp(file, String(error)));
+  }
+
+  #compact(file: LogFile<S>): Promise<unknown> {
+    this.#compacting = compact(file, this.#options.kind).finally(() => {
+      this.#compacting = undefined;
+    });
+    return this.#compacting;
+  }
+
+  // The save that it came with is done. The next try is when the file has grown by as much again.
+  #giveUp(file: LogFile<S>, why: string): void {
+    this.#notBefore = 2 * file.lines;
+    process.emitWarning(`${this.#path} can't be compacted, and grows: ${why}.`, {
+      code: "TOKENKEEP_NOT_COMPACTED",
+    });
   }
 
   #drop(): void {
     const file = this.#file;
     this.#file = undefined;
-    // a save that waits for the disk still needs it
-    if (file !== undefined) setImmediate(() => void file.close());
+    if (file === undefined) return;
+    // whoever is at it still needs it to the end: a compaction, and a save that waits for the disk
+    const compacting = this.#compacting;
+    setImmediate(async () => {
+      await compacting?.catch(() => {});
+      await file.close();
+    });
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.#catchingUp?.catch(() => {});
+    await this.#compacting?.catch(() => {});
     const file = this.#file;
     this.#file = undefined;
     await file?.close();
   }
 }
 
-function* textOf(kind: string, state: State): Generator<string> {
-  yield headLine(kind);
-  for (const line of state.lines()) yield encodeLine(line);
+function closedError(): TokenStoreError {
+  return new TokenStoreError("ERR_STORE_CLOSED", "The store is closed. Make a new one.");
 }
 
-function gone(path: string): TokenStoreError {
+function busyError(path: string): TokenStoreError {
+  return new TokenStoreError("ERR_UNAVAILABLE", `${path} keeps being replaced. Try again.`);
+}
+
+function goneError(path: string): TokenStoreError {
   return new TokenStoreError(
     "ERR_UNAVAILABLE",
     `${path} is gone. Put it back, or open a new store to begin anew.`,

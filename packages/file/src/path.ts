@@ -15,19 +15,22 @@ export function realPathOf(path: string): string {
   return join(realpathSync(dirname(full)), basename(full));
 }
 
-/** @throws TokenStoreError `ERR_PERMISSION` where others than the owner may read or write the file */
-export function checkMode(path: string): void {
-  if (process.platform === "win32") return;
-  let mode: number;
-  try {
-    mode = statSync(path).mode;
-  } catch (error) {
-    if (hasCode(error, "ENOENT")) return;
-    throw error;
+/**
+ * @throws TokenStoreError `ERR_PERMISSION` where others than the owner may read or write the file,
+ *   `ERR_INVALID_OPTIONS` where it is none
+ */
+export function checkFile(path: string, allowOthers: boolean): void {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (stat === undefined) return;
+  if (!stat.isFile()) {
+    throw new TokenStoreError(
+      "ERR_INVALID_OPTIONS",
+      `${path} is not a file (but a directory, a device, …). Choose another path.`,
+    );
   }
-  if ((mode & 0o077) === 0) return;
+  if (allowOthers || process.platform === "win32" || (stat.mode & 0o077) === 0) return;
   throw new TokenStoreError(
     "ERR_PERMISSION",
-    `${path} can be read or written by others (mode ${(mode & 0o777).toString(8)}). Run chmod 600 on it, or pass allowOthers: true.`,
+    `${path} can be read or written by others (mode ${(stat.mode & 0o777).toString(8)}). Run chmod 600 on it, or pass allowOthers: true.`,
   );
 }

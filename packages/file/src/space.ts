@@ -27,10 +27,13 @@ export class Space {
     return [...this.#byId.values()].map((entry) => entry.record);
   }
 
-  /** Inserts where `previous` is null; else replaces the record that has this etag. */
-  put(record: TokenRecord, previous: string | null): boolean {
+  get(id: string): TokenRecord | undefined {
+    return this.#byId.get(id)?.record;
+  }
+
+  /** Keeps a record in the place of the one of its id, unless one of its keys is another record's. */
+  put(record: TokenRecord): boolean {
     const stored = this.#byId.get(record.id);
-    if ((stored?.record.etag ?? null) !== previous) return false;
     const keys = keysOf(record);
     for (const kind of UNIQUE_KEYS) {
       const holder = keys[kind] === null ? undefined : this.#byKey.get(`${kind} ${keys[kind]}`);
@@ -70,7 +73,7 @@ export class Space {
   }
 
   find({ kind, key }: Lookup): TokenRecord | undefined {
-    if (kind === "id") return this.#byId.get(key)?.record;
+    if (kind === "id") return this.get(key);
     if (kind !== "user") return this.#byKey.get(`${kind} ${key}`)?.record;
     let last: TokenRecord | undefined;
     for (const { record } of this.#byUser.get(key)?.values() ?? []) {

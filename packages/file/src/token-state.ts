@@ -14,6 +14,8 @@ export function putLine(namespace: string, record: TokenRecord, previous: string
 /** Every record of every namespace. */
 export class TokenState implements State {
   readonly #spaces = new Map<string, Space>();
+  /** Etags of this file that are not stored any more. */
+  readonly #past = new Set<string>();
 
   get size(): number {
     let size = 1;
@@ -30,24 +32,54 @@ export class TokenState implements State {
     return space;
   }
 
+  allows(line: Line): boolean {
+    const space = this.space(String(line.namespace));
+    if (line.op === "remove") return space.get(String(line.id)) !== undefined;
+    if (line.op === "clear") return space.size > 0;
+    const { id } = line.record as { id: string };
+    return (space.get(id)?.etag ?? null) === line.previous;
+  }
+
   apply(line: Line): boolean {
-    const namespace = String(line.namespace);
+    const space = this.space(String(line.namespace));
     switch (line.op) {
       case "put":
-        return this.space(namespace).put(recordOf(line.record), line.previous as string | null);
-      case "remove":
-        return this.space(namespace).remove(String(line.id));
+        return this.#put(space, recordOf(line.record), line.previous as string | null);
+      case "remove": {
+        const stored = space.get(String(line.id));
+        if (stored === undefined) return false;
+        this.#past.add(stored.etag);
+        return space.remove(stored.id);
+      }
       case "clear":
-        return this.#spaces.delete(namespace);
+        for (const { etag } of space.records()) this.#past.add(etag);
+        return this.#spaces.delete(String(line.namespace));
       default:
         return false;
     }
   }
 
-  *lines(): Generator<Line> {
-    for (const [namespace, space] of this.#spaces) {
-      for (const record of space.records()) yield putLine(namespace, record, null);
-    }
+  #put(space: Space, record: TokenRecord, previous: string | null): boolean {
+    const stored = space.get(record.id);
+    // A writer names an etag that this file had. One that it never had was in a line which is gone: taken
+    // out by a person, since it could not be read. What was saved after it is not lost for that.
+    const isNext = previous === (stored?.etag ?? null) || (previous !== null && !this.#past.has(previous));
+    if (!isNext || !space.put(record)) return false;
+    if (stored !== undefined) this.#past.add(stored.etag);
+    return true;
+  }
+
+  snapshot(): Iterable<Line> {
+    const spaces = [...this.#spaces].map(([namespace, space]) => ({ namespace, records: space.records() }));
+    return (function* () {
+      for (const { namespace, records } of spaces) {
+        for (const record of records) yield putLine(namespace, record, null);
+      }
+    })();
+  }
+
+  beginFile(): void {
+    this.#past.clear();
   }
 }
 
