@@ -89,10 +89,20 @@ export class BaseTokenStore implements TokenStore {
     const limit = this.#newLimit();
     const seen: TokenFields[] = [fields];
     // Callers of this process that save one token wait for each other here instead of racing for the record.
-    const line = fields.id ?? lookupsFor(fields, true)[0]?.key ?? "";
-    // The line is left in time also where the backend never answers: who stands behind must get a turn.
-    const turn = (): Promise<TokenRecord> => limit.race(save(this.#backend, fields, ifRevision, limit, seen));
-    return this.#call(seen, async () => tokenOf(await this.#saves.enter(line, turn)), limit);
+    const turn = this.#saves.join(fields.id ?? lookupsFor(fields, true)[0]?.key ?? "");
+    try {
+      return await this.#call(
+        seen,
+        async () => {
+          if (turn.ahead !== undefined) await turn.ahead;
+          return tokenOf(await save(this.#backend, fields, ifRevision, limit, seen));
+        },
+        limit,
+      );
+    } finally {
+      // in time also where the backend never answers: who stands behind must get a turn
+      turn.leave();
+    }
   }
 
   async deleteToken(id: string): Promise<void> {

@@ -1,17 +1,6 @@
-/** Lets callers with the same key run one after the other, in the order in which they came. */
+/** Callers with the same key come one after the other here, in the order in which they came. */
 export class Line {
   readonly #tails = new Map<string, Promise<void>>();
-
-  /** Runs `work` when all who came before with this key are done. At once, where there is nobody. */
-  async enter<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const turn = this.join(key);
-    try {
-      if (turn.ahead !== undefined) await turn.ahead;
-      return await work();
-    } finally {
-      turn.leave();
-    }
-  }
 
   /**
    * Takes a place in the line.

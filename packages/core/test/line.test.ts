@@ -1,31 +1,22 @@
 import { expect, it } from "vitest";
 import { Line } from "../src/line.js";
 
-it("runs those of one key one after the other, and those of another beside them", async () => {
+it("lets those of one key come one after the other, and those of another beside them", async () => {
   const line = new Line();
-  const seen: string[] = [];
-  let open!: () => void;
-  const gate = new Promise<void>((resolve) => {
-    open = resolve;
+  const first = line.join("a");
+  const second = line.join("a");
+  const other = line.join("b");
+  expect([first.ahead, other.ahead]).toEqual([undefined, undefined]);
+  let isSecond = false;
+  const turn = second.ahead?.then(() => {
+    isSecond = true;
   });
-  const first = line.enter("a", async () => {
-    await gate;
-    seen.push("a1");
-  });
-  const second = line.enter("a", async () => void seen.push("a2"));
-  await line.enter("b", async () => void seen.push("b"));
-  expect(seen).toEqual(["b"]);
-  open();
-  await Promise.all([first, second]);
-  expect(seen).toEqual(["b", "a1", "a2"]);
-});
-
-it("goes on after one who failed, and tells the error to that one alone", async () => {
-  const line = new Line();
-  const failing = line.enter("a", () => Promise.reject(new Error("no")));
-  const next = line.enter("a", async () => "yes");
-  await expect(failing).rejects.toThrowError("no");
-  expect(await next).toBe("yes");
+  other.leave();
+  await new Promise(setImmediate);
+  expect(isSecond).toBe(false);
+  first.leave();
+  await turn;
+  expect(isSecond).toBe(true);
 });
 
 it("keeps the order where somebody in the middle leaves early", async () => {
@@ -48,7 +39,7 @@ it("keeps the order where somebody in the middle leaves early", async () => {
 
 it("is at once anybody's again when it is empty", async () => {
   const line = new Line();
-  await line.enter("a", async () => {});
+  line.join("a").leave();
   await new Promise(setImmediate);
   expect(line.join("a").ahead).toBeUndefined();
 });
