@@ -1,5 +1,6 @@
 import type { StoreModule } from "../dist/index.js";
 
-/** The kit's module of the sound store that the faults are planted in. */
+/** A new module of the sound store that the faults are planted in. */
+export declare function plainModule(): StoreModule;
 declare const plain: StoreModule;
 export default plain;

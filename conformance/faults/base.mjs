@@ -3,6 +3,7 @@
 import { join } from "node:path";
 import { BaseTokenStore, UNIQUE_KEYS } from "@tokenkeep/core";
 import Database from "better-sqlite3";
+import { Weather } from "./weather.mjs";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS records (namespace TEXT, id TEXT, json TEXT, PRIMARY KEY (namespace, id));
@@ -14,6 +15,8 @@ const SCHEMA = `
     PRIMARY KEY (namespace, key)
   );`;
 
+const openDatabase = (path) => new Database(path, { timeout: 10_000 });
+
 /** A `Backend` over one SQLite file. */
 export class PlainBackend {
   name = "plain";
@@ -22,7 +25,9 @@ export class PlainBackend {
   namespaces = true;
   secrets = [];
 
-  constructor(space, namespace = "") {
+  /** @param client an open database of the caller's own */
+  constructor(space, namespace = "", client = undefined) {
+    this.client = client;
     this.path = join(space.directory, "plain.db");
     // NUL would end the text for SQLite's own functions
     this.namespace = JSON.stringify(namespace);
@@ -30,7 +35,7 @@ export class PlainBackend {
   }
 
   open() {
-    this.db = new Database(this.path, { timeout: 10_000 });
+    this.db = this.client ?? openDatabase(this.path);
     this.db.pragma("journal_mode = WAL");
     // enough where a process is killed, and a kit that runs so many faults has no time for a disk
     this.db.pragma("synchronous = OFF");
@@ -38,7 +43,7 @@ export class PlainBackend {
   }
 
   close() {
-    this.db?.close();
+    if (this.client === undefined) this.db?.close();
   }
 
   /** One step that nothing comes between. */
@@ -195,10 +200,33 @@ class PlainLeases {
 }
 
 /** Opens the sound store; `change` may spoil its backend first. */
-export function openPlain(space, { namespace, ...options } = {}, change = () => {}) {
-  const backend = new PlainBackend(space, namespace);
+export function openPlain(space, { namespace, ...options } = {}, change = () => {}, client = undefined) {
+  const backend = new PlainBackend(space, namespace, client);
   change(backend);
   return new BaseTokenStore(backend, { namespace, ...options });
 }
 
-export default { name: "plain", open: (space, options) => openPlain(space, options) };
+/** The kit's module of a store: `open` as above, and means to disturb it, which are this module's alone. */
+export function moduleOf(name, open) {
+  const weather = new Weather();
+  const disturbed = (space, options, client) =>
+    open(space, options, (backend) => weather.reach(backend), client);
+  return {
+    name,
+    open: (space, options) => disturbed(space, options),
+    client: {
+      open: (space) => openDatabase(join(space.directory, "plain.db")),
+      store: (client, space, options) => disturbed(space, options, client),
+      isOpen: (client) => client.open,
+      close: (client) => client.close(),
+    },
+    faults: weather.means,
+  };
+}
+
+/** A new module of the sound store. */
+export function plainModule() {
+  return moduleOf("plain", (space, options, reach, client) => openPlain(space, options, reach, client));
+}
+
+export default plainModule();

@@ -81,6 +81,19 @@ export const findings = [
     }),
   },
   {
+    name: "a save without a client goes to the user's first record",
+    paragraphs: ["2.5"],
+    case: "a save without a client",
+    store: (store) =>
+      wrap(store, "saveToken", (save) => async (token, options) => {
+        const { id, clientId, userSignature } = plainOf(token);
+        if (isGiven(id) || isGiven(clientId) || !isGiven(userSignature?.name)) return save(token, options);
+        const all = await store.getTokens();
+        const first = all.find((one) => one.userSignature?.name === userSignature.name);
+        return save({ ...plainOf(token), id: first?.id }, options);
+      }),
+  },
+  {
     name: "expired records are not found",
     paragraphs: ["2.8"],
     store: finding(async ({ find, query }) => {

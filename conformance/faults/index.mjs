@@ -1,3 +1,4 @@
+import { failings } from "./failing.mjs";
 import { findings } from "./finding.mjs";
 import { lockings } from "./locking.mjs";
 import { savings } from "./saving.mjs";
@@ -6,6 +7,6 @@ import { tokens } from "./tokens.mjs";
 
 /**
  * Every planted fault: its name, the paragraphs that are meant to catch it (and part of the case's name,
- * where one is meant), and what it changes in the backend or in the store of `base.mjs`.
+ * where one is meant), what the store then does not declare, and what it changes in the backend or in the store of `base.mjs`.
  */
-export const faults = [...tokens, ...findings, ...savings, ...sharings, ...lockings];
+export const faults = [...tokens, ...findings, ...savings, ...sharings, ...lockings, ...failings];

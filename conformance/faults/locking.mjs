@@ -103,6 +103,18 @@ export const lockings = [
       ),
   },
   {
+    name: "a lease is of a minute unless told otherwise",
+    paragraphs: ["6.2"],
+    case: "nobody said otherwise",
+    backend: (backend) =>
+      wrap(
+        backend.leases,
+        "acquire",
+        (acquire) => (key, owner, leaseMs, placeMs) =>
+          acquire(key, owner, leaseMs === 10_000 ? 60_000 : leaseMs, placeMs),
+      ),
+  },
+  {
     name: "a lease is not renewed",
     paragraphs: ["6.2"],
     case: "held for longer than the lease",
@@ -220,6 +232,27 @@ export const lockings = [
       options?.signal?.throwIfAborted();
       return result;
     }),
+  },
+  {
+    name: "a wait without a limit waits for ever",
+    paragraphs: ["6.4"],
+    case: "a limit of its own",
+    store: locking(({ withLock, key, work, options }) =>
+      withLock(key, work, { ...options, timeoutMs: options?.timeoutMs ?? 60_000 }),
+    ),
+  },
+  {
+    name: "a waiter looks every five seconds",
+    paragraphs: ["6.5"],
+    case: "soon after it is free",
+    backend: (backend) => {
+      const looks = new Map();
+      wrap(backend.leases, "acquire", (acquire) => (key, owner, ...rest) => {
+        if (Date.now() - (looks.get(owner) ?? 0) < 5000) return null;
+        looks.set(owner, Date.now());
+        return acquire(key, owner, ...rest);
+      });
+    },
   },
   {
     name: "a save takes the user's lock",

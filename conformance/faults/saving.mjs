@@ -1,4 +1,6 @@
 // Faults in saving and deleting: §3 and §4.
+import { readdirSync, rmSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { keysOf } from "@tokenkeep/core";
 import { plainOf, wrap } from "./change.mjs";
@@ -78,6 +80,44 @@ export const savings = [
     },
   },
   {
+    name: "whose the user is is looked at before the write, not by it",
+    paragraphs: ["3.4"],
+    case: "first saves of one user with one client at once",
+    backend: (backend) =>
+      // without its user, the record is not in the way of another's
+      wrap(backend, "insert", (insert) => async (record, keys) => {
+        if (backend.isTaken(record, keys)) return false;
+        await sleep(ROUND_TRIP_MS);
+        return insert(record, { ...keys, userClient: null });
+      }),
+  },
+  {
+    name: "an insert overwrites a record that got its id meanwhile",
+    paragraphs: ["3.4"],
+    case: "first saves with one id at once",
+    store: saving(async ({ store, save, token, options }) => {
+      if (!token.id || (await store.findTokenById(token.id)) !== null) return save(token, options);
+      await sleep(ROUND_TRIP_MS);
+      await store.deleteToken(token.id);
+      return save(token, options);
+    }),
+  },
+  {
+    name: "an insert through another store overwrites a record that got its id meanwhile",
+    paragraphs: ["3.4"],
+    case: "first saves with one id through several stores",
+    backend: (backend) => {
+      backend.insert = async (record, keys) => {
+        await sleep(ROUND_TRIP_MS);
+        backend.atOnce(() => {
+          backend.drop(record.id);
+          backend.put(record, keys);
+        });
+        return true;
+      };
+    },
+  },
+  {
     name: "a save takes a value away from another record",
     paragraphs: ["3.4"],
     backend: (backend) => {
@@ -140,6 +180,12 @@ export const savings = [
     store: saving(({ save, token, options }) => save(token, options?.ifRevision ? options : {})),
   },
   {
+    name: "ifRevision counts only where an id is given",
+    paragraphs: ["3.6"],
+    case: "whichever lookup",
+    store: saving(({ save, token, options }) => save(token, token.id ? options : {})),
+  },
+  {
     name: "a conflict is an error without a code",
     paragraphs: ["3.4", "7.1"],
     store: saving(async ({ save, token, options }) => {
@@ -172,12 +218,40 @@ export const savings = [
     },
   },
   {
+    name: "a delete takes the lookups away a moment later",
+    paragraphs: ["4.1"],
+    case: "a save and a delete of one record at once",
+    options: { timeoutMs: 500 },
+    store: (store, backend) =>
+      wrap(store, "deleteToken", (remove) => async (id) => {
+        const keys = backend.all("SELECT kind, key FROM keys WHERE namespace = ? AND id = ?", id);
+        await remove(id);
+        await sleep(ROUND_TRIP_MS);
+        for (const { kind, key } of keys) {
+          backend.run("DELETE FROM keys WHERE namespace = ? AND kind = ? AND key = ?", kind, key);
+        }
+      }),
+  },
+  {
     name: "a delete of a missing id is an error",
     paragraphs: ["4.1"],
     store: (store) =>
       wrap(store, "deleteToken", (remove) => async (id) => {
         if ((await store.findTokenById(id)) === null) throw new Error("no such record");
         await remove(id);
+      }),
+  },
+  {
+    name: "deleteTokens empties its directory",
+    paragraphs: ["4.2"],
+    case: "files beside",
+    backend: (backend) =>
+      wrap(backend, "clear", (clear) => () => {
+        clear();
+        const directory = dirname(backend.path);
+        for (const name of readdirSync(directory)) {
+          if (!name.startsWith("plain.db")) rmSync(join(directory, name), { recursive: true });
+        }
       }),
   },
   {

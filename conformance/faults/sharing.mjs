@@ -9,6 +9,24 @@ const naming = (change) => (backend) => {
 
 export const sharings = [
   {
+    name: "close closes the caller's own client",
+    paragraphs: ["5.1"],
+    case: "leaves a client of the caller's own open",
+    backend: (backend) => {
+      backend.close = () => backend.db?.close();
+    },
+  },
+  {
+    name: "a store that was never used closes the caller's client",
+    paragraphs: ["5.1"],
+    case: "never used closes nothing",
+    store: (store, backend) =>
+      wrap(store, "close", (close) => async () => {
+        if (backend.db === undefined) backend.client?.close();
+        await close();
+      }),
+  },
+  {
     name: "a start drops the tables of the last one",
     paragraphs: ["5.2"],
     backend: (backend) =>
@@ -51,6 +69,24 @@ export const sharings = [
         return insert(record, keys);
       }),
     store: (store) => wrap(store, "close", (close) => async () => void close()),
+  },
+  {
+    name: "close ends what is under way",
+    paragraphs: ["5.4"],
+    case: "finds and deletes",
+    store: (store) => {
+      let isClosed = false;
+      wrap(store, "close", (close) => () => {
+        isClosed = true;
+        return close();
+      });
+      wrap(store, "findToken", (find) => async (query) => {
+        const found = await find(query);
+        await sleep(0);
+        if (isClosed) throw new Error("closed in the middle");
+        return found;
+      });
+    },
   },
   {
     name: "a closed store still answers",

@@ -112,12 +112,36 @@ export const tokens = [
   },
   {
     name: "milliseconds are rounded to seconds",
-    paragraphs: ["1.4", "1.1", "3.1", "3.2"],
+    paragraphs: ["1.0"],
+    case: "keeps its milliseconds",
     backend: (backend) =>
       changeStored(backend, (record) => ({
         ...record,
         expiresAt: record.expiresAt === null ? null : Math.floor(record.expiresAt / 1000) * 1000,
       })),
+  },
+  {
+    name: "expiresIn is the end, in seconds",
+    paragraphs: ["1.0"],
+    store: (store) =>
+      changeReturned(store, (token) =>
+        disguise(token, { expiresIn: token.expiresAt === null ? null : Math.floor(token.expiresAt / 1000) }),
+      ),
+  },
+  {
+    name: "a getter and toPlain() differ",
+    paragraphs: ["1.0"],
+    store: (store) => changeReturned(store, (token) => disguise(token, { apiDomain: "" })),
+  },
+  {
+    name: "a revision of text is taken in silence",
+    paragraphs: ["1.5"],
+    case: "bad input in revision",
+    store: (store) =>
+      wrap(store, "saveToken", (save) => async (token, options) => {
+        const { revision, ...rest } = plainOf(token);
+        return save(Number.isInteger(revision) ? token : rest, options);
+      }),
   },
   {
     name: "lone surrogates are replaced in silence",

@@ -1,4 +1,5 @@
 import type { Capabilities, TokenStore } from "@tokenkeep/core";
+import { paragraphOfSentence } from "./contract.js";
 
 /** Where a store keeps its records for one case: fresh and empty. */
 export interface Space {
@@ -36,6 +37,8 @@ export interface StoreModule {
   destroy?(space: Space): void | Promise<void>;
   /** Means to disturb the backend, as far as there are any. */
   readonly faults?: FaultMeans;
+  /** Where a store can be made from a client that the caller has already. */
+  readonly client?: ClientMeans;
 }
 
 /**
@@ -57,6 +60,36 @@ export interface FaultMeans {
   thaw?(): void | Promise<void>;
 }
 
+/** How to make a store from a client of the caller's own: a pool, a connection, an open database. */
+export interface ClientMeans {
+  /**
+   * Makes a client for this space, connected as the caller would.
+   * @param space where the records are to be
+   * @returns the client
+   */
+  open(space: Space): unknown;
+  /**
+   * Opens a store on this space over this client.
+   * @param client what `open` made
+   * @param space where the records are to be
+   * @param options to be handed on to the store
+   * @returns the store
+   */
+  store(client: unknown, space: Space, options?: OpenOptions): TokenStore | Promise<TokenStore>;
+  /**
+   * Finds out whether the client still works.
+   * @param client what `open` made
+   * @returns whether it does
+   */
+  isOpen(client: unknown): boolean | Promise<boolean>;
+  /**
+   * Closes the client.
+   * @param client what `open` made
+   * @returns anything, or a promise
+   */
+  close(client: unknown): unknown;
+}
+
 /** What a case works with. All that it opens is closed when the case ends. */
 export interface Kit {
   /** The module that the kit was given. */
@@ -73,12 +106,26 @@ export interface Kit {
    * @returns the store
    */
   open(options?: OpenOptions): Promise<TokenStore>;
+  /**
+   * Opens a store on the same space over a client.
+   * @param client what the module's `client.open` made
+   * @returns the store
+   */
+  openOn(client: unknown): Promise<TokenStore>;
   /** What the store declares. */
   readonly capabilities: Capabilities;
   /** For whatever is random: the same seed does the same again. */
   readonly seed: number;
   /** How often a kill test kills; a property-based case is tried 20 times as often. */
   readonly rounds: number;
+  /**
+   * Notes what is done besides calls to the stores, for the story of a failure.
+   * @param what what is done
+   * @returns a function that tells what came of it
+   */
+  note(what: string): (result: string) => void;
+  /** Forgets what was done until now: the story of a failure begins here. */
+  startOver(): void;
   /**
    * Has something done at the end of the case, however it ends, before the stores are closed.
    * @param work what to do
@@ -91,8 +138,8 @@ export type Capability = keyof Capabilities;
 
 /** One thing that the contract says, and how it shows. */
 export interface Case {
-  /** The paragraph of the contract, such as `3.4`. */
-  readonly paragraph: string;
+  /** The sentences of the contract that it checks, such as `3.4a`. It stands in the paragraph of the first. */
+  readonly checks: readonly [string, ...string[]];
   /** What it shows, in a few words. */
   readonly name: string;
   /** Capabilities without which the case does not apply. */
@@ -101,6 +148,8 @@ export interface Case {
   readonly lacks?: readonly Capability[];
   /** Means that the module has to have. */
   readonly faults?: readonly (keyof FaultMeans)[];
+  /** Whether the module has to have `client`. */
+  readonly needsClient?: true;
   /** How long it may take, in milliseconds; 60,000 unless told otherwise. */
   readonly timeoutMs?: number;
   /**
@@ -108,4 +157,9 @@ export interface Case {
    * @param kit what the case works with
    */
   run(kit: Kit): Promise<void>;
+}
+
+/** The paragraph that a case stands in, such as `3.4`. */
+export function paragraphOf({ checks }: Case): string {
+  return paragraphOfSentence(checks[0]);
 }

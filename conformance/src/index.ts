@@ -2,7 +2,16 @@
  * The contract of a token store as test cases, for any store and any test runner.
  * @module @tokenkeep/conformance
  */
-export type { Capability, Case, FaultMeans, Kit, OpenOptions, Space, StoreModule } from "./case.js";
+export type {
+  Capability,
+  Case,
+  ClientMeans,
+  FaultMeans,
+  Kit,
+  OpenOptions,
+  Space,
+  StoreModule,
+} from "./case.js";
 export { allCases } from "./cases/index.js";
 export { registerConformance, type TestRunner } from "./register.js";
 export { type CaseResult, type Report, type RunOptions, runConformance, select } from "./run.js";

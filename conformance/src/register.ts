@@ -1,4 +1,4 @@
-import type { Case } from "./case.js";
+import { type Case, paragraphOf } from "./case.js";
 import { type RunOptions, select } from "./run.js";
 import { loadSubject, reasonNotToRun, runCase } from "./run-case.js";
 
@@ -34,7 +34,7 @@ export async function registerConformance(
       describe(`section ${section}`, () => {
         for (const test of cases.filter((one) => sectionOf(one) === section)) {
           const reason = reasonNotToRun(test, subject);
-          const title = `${test.paragraph} ${test.name}`;
+          const title = `${paragraphOf(test)} ${test.name}`;
           if (reason !== undefined) it(`${title} (not applicable: ${reason})`, async () => {});
           else register(it, title, () => runCase(test, subject));
         }
@@ -43,8 +43,8 @@ export async function registerConformance(
   });
 }
 
-function sectionOf({ paragraph }: Case): string {
-  return paragraph.split(".")[0]!;
+function sectionOf(test: Case): string {
+  return paragraphOf(test).split(".")[0]!;
 }
 
 // A limit as third argument is what vitest and jest take; node:test takes options second, and has no limit by

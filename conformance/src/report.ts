@@ -1,38 +1,66 @@
+import { TITLES } from "./contract.js";
 import type { CaseResult, Report } from "./run.js";
+
+type Counts = Readonly<Record<CaseResult["status"], number>>;
 
 /** The report for a terminal: a line per paragraph, then each failure in full. */
 export function textOf(report: Report): string {
-  const { summary, cases } = report;
+  const { summary, cases, seed } = report;
   const lines = [`${report.store}: the contract, paragraph by paragraph`, ""];
-  for (const [paragraph, results] of paragraphs(report)) {
-    const failed = results.filter(({ status }) => status === "failed").length;
-    const skipped = results.filter(({ status }) => status === "not-applicable").length;
-    const notes = [
-      `${results.length - failed - skipped} passed`,
-      ...(failed > 0 ? [`${failed} FAILED`] : []),
-      ...(skipped > 0 ? [`${skipped} not applicable`] : []),
-    ];
-    lines.push(`  ${failed > 0 ? "✗" : "✓"} ${paragraph.padEnd(5)} ${notes.join(", ")}`);
+  for (const [paragraph, results] of groups(report, (result) => result.paragraph)) {
+    const counts = count(results);
+    const mark = counts.failed > 0 ? "✗" : counts.passed > 0 ? "✓" : "–";
+    const title = (TITLES.get(paragraph) ?? "").padEnd(32);
+    lines.push(`  ${mark} ${paragraph} ${title} ${notes(counts)}`);
   }
-  for (const { paragraph, name, message } of cases.filter(({ status }) => status === "failed")) {
+  const failures = cases.filter(({ status }) => status === "failed");
+  for (const { paragraph, name, message } of failures) {
     lines.push("", `✗ ${paragraph} ${name}`, ...message.split("\n").map((line) => `    ${line}`));
   }
   lines.push(
     "",
-    `${summary.passed} passed, ${summary.failed} failed, ${summary.notApplicable} not applicable (seed ${report.seed})`,
+    `${summary.passed} passed, ${summary.failed} failed, ${summary.notApplicable} not applicable (seed ${seed})`,
   );
-  if (summary.failed > 0) lines.push(`Repeat with --seed ${report.seed}; --only PARAGRAPH for a part.`);
+  if (failures.length > 0) {
+    const paragraphs = [...new Set(failures.map(({ paragraph }) => paragraph))];
+    lines.push(`These again: ${paragraphs.map((one) => `--only ${one}`).join(" ")} --seed ${seed}`);
+  }
   return lines.join("\n");
 }
 
-/** A table for a README. */
+function notes({ passed, failed, "not-applicable": skipped }: Counts): string {
+  const parts = [
+    ...(passed > 0 ? [`${passed} passed`] : []),
+    ...(failed > 0 ? [`${failed} FAILED`] : []),
+    ...(skipped > 0 ? [`${skipped} not applicable`] : []),
+  ];
+  return parts.join(", ");
+}
+
+/** A table for a README: a line per section. */
 export function markdownOf(report: Report): string {
-  const rows = paragraphs(report).map(([paragraph, results]) => {
-    const of = (status: CaseResult["status"]): number =>
-      results.filter((result) => result.status === status).length;
-    return `| ${paragraph} | ${of("passed")} | ${of("failed")} | ${of("not-applicable")} |`;
+  const rows = groups(report, ({ paragraph }) => paragraph.split(".")[0]!).map(([section, results]) => {
+    const counts = count(results);
+    const failed = [
+      ...new Set(results.filter(({ status }) => status === "failed").map(({ paragraph }) => paragraph)),
+    ];
+    const where = failed.length > 0 ? ` (${failed.join(", ")})` : "";
+    const title = `${section}. ${TITLES.get(section) ?? ""}`;
+    return `| ${title} | ${counts.passed} | ${counts.failed}${where} | ${counts["not-applicable"]} |`;
   });
-  return ["| paragraph | passed | failed | not applicable |", "|---|---|---|---|", ...rows, ""].join("\n");
+  const { passed, failed, notApplicable } = report.summary;
+  const declared = Object.entries(report.capabilities).flatMap(([name, holds]) =>
+    holds ? [`\`${name}\``] : [],
+  );
+  return [
+    `\`@tokenkeep/conformance\` on ${report.store}, which declares ${declared.join(", ") || "nothing"}:`,
+    "",
+    "| the contract | passed | failed | not applicable |",
+    "|---|---|---|---|",
+    ...rows,
+    `| **all** | ${passed} | ${failed} | ${notApplicable} |`,
+    "",
+  ].join("\n");
 }
 
 /** JUnit's XML, which continuous integration servers read. */
@@ -41,7 +69,9 @@ export function junitOf(report: Report): string {
     const open = `  <testcase classname="${xml(report.store)} ${xml(paragraph)}" name="${xml(name)}"`;
     if (status === "passed") return `${open}/>`;
     const inside =
-      status === "failed" ? `<failure>${xml(message)}</failure>` : `<skipped message="${xml(message)}"/>`;
+      status === "failed"
+        ? `<failure message="${xml(summaryOf(message))}">${xml(message)}</failure>`
+        : `<skipped message="${xml(message)}"/>`;
     return `${open}>${inside}</testcase>`;
   });
   const { failed, notApplicable } = report.summary;
@@ -54,17 +84,36 @@ export function junitOf(report: Report): string {
   ].join("\n");
 }
 
-function paragraphs({ cases }: Report): [string, CaseResult[]][] {
-  const byParagraph = new Map<string, CaseResult[]>();
-  for (const result of cases) {
-    const results = byParagraph.get(result.paragraph);
-    if (results === undefined) byParagraph.set(result.paragraph, [result]);
-    else results.push(result);
-  }
-  return [...byParagraph];
+/** What was expected and what came, on one line. */
+function summaryOf(message: string): string {
+  return message
+    .slice(Math.max(0, message.lastIndexOf("\nexpected:")))
+    .replaceAll(/\s+/g, " ")
+    .trim();
 }
 
-const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+function count(results: readonly CaseResult[]): Counts {
+  const of = (status: CaseResult["status"]): number =>
+    results.filter((result) => result.status === status).length;
+  return { passed: of("passed"), failed: of("failed"), "not-applicable": of("not-applicable") };
+}
+
+function groups({ cases }: Report, by: (result: CaseResult) => string): [string, CaseResult[]][] {
+  const found = new Map<string, CaseResult[]>();
+  for (const result of cases) {
+    const results = found.get(by(result));
+    if (results === undefined) found.set(by(result), [result]);
+    else results.push(result);
+  }
+  return [...found];
+}
+
+const ESCAPES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+};
 
 function xml(text: string): string {
   // XML 1.0 has no place for control characters, not even escaped

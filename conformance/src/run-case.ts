@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Capabilities, TokenStore } from "@tokenkeep/core";
 import type { Case, Kit, OpenOptions, Space, StoreModule } from "./case.js";
-import { CONTRACT } from "./contract.js";
+import { quote } from "./contract.js";
+import { inTime } from "./in-time.js";
 import { show } from "./show.js";
 import { Trace, traced } from "./trace.js";
 
@@ -69,6 +70,7 @@ export function reasonNotToRun(test: Case, { capabilities, module }: Subject): s
   const present = (test.lacks ?? []).filter((capability) => capabilities[capability]);
   if (present.length > 0) return `the store declares ${present.join(", ")}`;
   const without = (test.faults ?? []).filter((means) => module.faults?.[means] === undefined);
+  if (test.needsClient && module.client === undefined) return "the module has no client";
   return without.length > 0 ? `the module has no faults.${without.join(", faults.")}` : undefined;
 }
 
@@ -78,10 +80,18 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
   const trace = new Trace();
   const stores: TokenStore[] = [];
   const endings: (() => void | Promise<void>)[] = [];
-  const open = async (options?: OpenOptions): Promise<TokenStore> => {
-    const store = await subject.module.open(space, options);
+  const add = (store: TokenStore, how?: string): TokenStore => {
     stores.push(store);
-    return traced(store, stores.length === 1 ? "store" : `store${stores.length}`, trace);
+    const name = stores.length === 1 ? "store" : `store${stores.length}`;
+    if (how !== undefined) trace.add(`${name} = ${how}`)("");
+    return traced(store, name, trace);
+  };
+  const { module } = subject;
+  const open = async (options?: OpenOptions): Promise<TokenStore> =>
+    add(await module.open(space, options), options && `open(space, ${show(options)})`);
+  const openOn = async (client: unknown): Promise<TokenStore> => {
+    if (module.client === undefined) throw new Error("The module has no client.");
+    return add(await module.client.store(client, space), "client.store(client, space)");
   };
   try {
     const kit: Kit = {
@@ -89,15 +99,18 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
       space,
       store: await open(),
       open,
+      openOn,
+      note: (what) => trace.add(what),
+      startOver: () => trace.clear(),
       onEnd: (work) => void endings.push(work),
     };
-    await inTime(test.timeoutMs ?? CASE_TIMEOUT_MS, test.run(kit));
+    await inTime(test.run(kit), test.timeoutMs ?? CASE_TIMEOUT_MS, "the case");
   } catch (error) {
     throw tell(test, trace, error);
   } finally {
     for (const end of endings.reverse()) await end();
     // a store that can't close is told by the cases of 5.4, not by every case
-    await Promise.allSettled(stores.map((store) => inTime(CASE_TIMEOUT_MS, store.close())));
+    await Promise.allSettled(stores.map((store) => inTime(store.close(), CASE_TIMEOUT_MS)));
     await removeSpace(subject.module, space);
   }
 }
@@ -114,27 +127,15 @@ async function removeSpace(module: StoreModule, space: Space): Promise<void> {
   await rm(space.directory, { recursive: true, force: true });
 }
 
-/** Not every test runner has a time limit for a case, and a store that hangs has to fail in each. */
-async function inTime<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const over = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`did not end within ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([promise, over]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 /** The whole story of a failure, in terms of the contract and of calls to the store. */
 function tell(test: Case, trace: Trace, error: unknown): Error {
+  const isFinding = error instanceof Error && error.name === "AssertionError";
   const told = new Error(
     [
-      `${test.paragraph} ${test.name}`,
-      `contract: ${CONTRACT[test.paragraph] ?? ""}`,
-      `done:${trace}`,
-      error instanceof Error && error.name === "AssertionError" ? error.message : `came: ${show(error)}`,
+      `contract: ${quote(test.checks).join("\n          ")}`,
+      "done:",
+      ...trace.lines.map((line) => `    ${line}`),
+      isFinding ? error.message : `expected: no error\ncame:     ${show(error)}`,
     ].join("\n"),
     { cause: error },
   );

@@ -1,11 +1,11 @@
 import type { Capabilities } from "@tokenkeep/core";
-import type { Case } from "./case.js";
+import { type Case, paragraphOf } from "./case.js";
 import { allCases } from "./cases/index.js";
 import { loadSubject, reasonNotToRun, runCase, type Subject } from "./run-case.js";
 
 /** What to run, and how. */
 export interface RunOptions {
-  /** Only these paragraphs: `3` for a section, `3.4` for a paragraph. */
+  /** Only these parts: `3` for a section, `3.4` for a paragraph, `3.4a` for the cases of one sentence. */
   readonly only?: readonly string[] | undefined;
   /** Repeats what a run with this seed did. */
   readonly seed?: number | undefined;
@@ -44,12 +44,15 @@ export interface Report {
 /**
  * Chooses cases.
  * @param only as {@link RunOptions.only}
- * @returns the cases of these paragraphs; all of them where none is named
+ * @returns the cases of these parts of the contract; all of them where none is named
  */
 export function select(only: readonly string[] = []): Case[] {
   if (only.length === 0) return [...allCases];
-  return allCases.filter(({ paragraph }) =>
-    only.some((wanted) => paragraph === wanted || paragraph.startsWith(`${wanted}.`)),
+  return allCases.filter((test) =>
+    only.some((wanted) => {
+      const paragraph = paragraphOf(test);
+      return paragraph === wanted || paragraph.startsWith(`${wanted}.`) || test.checks.includes(wanted);
+    }),
   );
 }
 
@@ -80,7 +83,8 @@ export async function runConformance(moduleUrl: string | URL, options: RunOption
 }
 
 async function resultOf(test: Case, subject: Subject): Promise<CaseResult> {
-  const { name, paragraph } = test;
+  const { name } = test;
+  const paragraph = paragraphOf(test);
   const reason = reasonNotToRun(test, subject);
   if (reason !== undefined) return { name, paragraph, status: "not-applicable", message: reason };
   try {

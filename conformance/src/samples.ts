@@ -18,14 +18,14 @@ export const TOKEN_KINDS = ["grantToken", "refreshToken", "accessToken"] as cons
 export function whole(tag: string): TokenInput & { userSignature: { name: string } } {
   return {
     userSignature: { name: `${tag}@example.com` },
-    clientId: `1000.CLIENT-${tag}`,
-    clientSecret: `secret-of-${tag}`,
-    redirectUrl: `https://example.com/callback?of=${tag}`,
-    grantToken: `1000.grant-${tag}`,
-    refreshToken: `1000.refresh-${tag}`,
-    accessToken: `1000.access-${tag}`,
+    clientId: `client-${tag}`,
+    clientSecret: `secret-${tag}`,
+    redirectUrl: `https://example.com/${tag}`,
+    grantToken: `grant-${tag}`,
+    refreshToken: `refresh-${tag}`,
+    accessToken: `access-${tag}`,
     expiresAt: 1_893_456_000_123,
-    apiDomain: `https://www.zohoapis.com/${tag}`,
+    apiDomain: `https://api.example/${tag}`,
   };
 }
 

@@ -1,31 +1,41 @@
 import type { TokenStore } from "@tokenkeep/core";
-import { show } from "./show.js";
+import { show, showAnswer } from "./show.js";
 
 /** How many of the last calls a failure message shows. */
 const SHOWN = 25;
 
-/** The calls that a case made, with what came of them. */
+/** A call and its result stand on one line of at most so many characters, or on two. */
+const LONGEST = 110;
+
+/** What a case did, with what came of it. */
 export class Trace {
-  readonly #lines: { call: string; result: string }[] = [];
+  readonly #calls: { call: string; result: string }[] = [];
   #dropped = 0;
 
   /** @returns tells what came of it */
   add(call: string): (result: string) => void {
-    const line = { call, result: "" };
-    this.#lines.push(line);
-    if (this.#lines.length > SHOWN) {
-      this.#lines.shift();
+    const line = { call, result: "(has not ended)" };
+    this.#calls.push(line);
+    if (this.#calls.length > SHOWN) {
+      this.#calls.shift();
       this.#dropped++;
     }
     return (result) => {
-      line.result = ` → ${result}`;
+      line.result = result === "" ? "" : `→ ${result}`;
     };
   }
 
-  toString(): string {
-    const lines = this.#lines.map(({ call, result }) => `    ${call}${result}`);
-    if (this.#dropped > 0) lines.unshift(`    (${this.#dropped} earlier calls)`);
-    return lines.map((line) => `\n${line}`).join("");
+  clear(): void {
+    this.#calls.length = 0;
+    this.#dropped = 0;
+  }
+
+  get lines(): string[] {
+    const lines = this.#calls.flatMap(({ call, result }) => {
+      const line = `${call} ${result}`.trimEnd();
+      return line.length <= LONGEST ? [line] : [call, `    ${result}`];
+    });
+    return this.#dropped > 0 ? [`(${this.#dropped} earlier calls)`, ...lines] : lines;
   }
 }
 
@@ -37,23 +47,59 @@ export function traced(store: TokenStore, as: string, trace: Trace): TokenStore 
       const value: unknown = Reflect.get(target, property, target);
       if (typeof value !== "function") return value;
       return (...args: unknown[]): unknown => {
-        const shown = `${as}.${String(property)}(${args.map(show).join(", ")})`;
-        if (typeof property === "symbol" || property.startsWith("to")) return value.apply(target, args);
-        const tell = trace.add(shown);
+        // toString, toJSON and the like are no calls that a case makes
+        if (typeof property === "string" && /^to(?!kens$)/.test(property)) return value.apply(target, args);
+        const tell = trace.add(`${as}${nameOf(property)}(${args.map(show).join(", ")})`);
+        let result: unknown;
         try {
-          const result: unknown = value.apply(target, args);
-          if (result instanceof Promise) {
-            result.then(
-              (settled) => tell(show(settled)),
-              (error) => tell(`rejects with ${show(error)}`),
-            );
-          }
-          return result;
+          result = value.apply(target, args);
         } catch (error) {
           tell(`throws ${show(error)}`);
           throw error;
         }
+        if (isPromise(result)) {
+          result.then(
+            (settled) => tell(settled === undefined ? "resolves" : showAnswer(settled, args[0])),
+            (error) => tell(`rejects with ${show(error)}`),
+          );
+          return result;
+        }
+        if (property === "tokens" && isIterator(result)) return counted(result, tell);
+        tell(show(result));
+        return result;
       };
     },
   });
+}
+
+const nameOf = (property: string | symbol): string =>
+  typeof property === "string" ? `.${property}` : `[${property.description}]`;
+
+const isPromise = (value: unknown): value is Promise<unknown> =>
+  typeof (value as { then?: unknown } | null | undefined)?.then === "function";
+
+const isIterator = (value: unknown): value is AsyncIterator<unknown> =>
+  typeof (value as { next?: unknown } | null | undefined)?.next === "function" &&
+  typeof (value as Partial<AsyncIterableIterator<unknown>>)[Symbol.asyncIterator] === "function";
+
+/** The same iterator; tells how many have come out of it. */
+function counted(iterator: AsyncIterator<unknown>, tell: (result: string) => void): AsyncIterator<unknown> {
+  let count = 0;
+  const outcome = async (step: Promise<IteratorResult<unknown>> | undefined) => {
+    try {
+      const result = await step;
+      if (result?.done === false) count++;
+      tell(`${count} tokens${result?.done === false ? " so far" : ""}`);
+      return result ?? { done: true as const, value: undefined };
+    } catch (error) {
+      tell(`${count} tokens, then rejects with ${show(error)}`);
+      throw error;
+    }
+  };
+  const wrapped: AsyncIterableIterator<unknown> = {
+    next: () => outcome(iterator.next()),
+    return: () => outcome(iterator.return?.()),
+    [Symbol.asyncIterator]: () => wrapped,
+  };
+  return wrapped;
 }

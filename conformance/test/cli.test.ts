@@ -39,19 +39,48 @@ test("a store that breaks the contract exits 1, and the report tells the calls",
   const junit = join(directory, "report.xml");
   const { status, stdout } = run(BAD, "--only", "2.6", "--junit", junit);
   expect(status).toBe(1);
-  expect(stdout).toContain("contract: A query with no id, user name or token is null, never any record.");
-  expect(stdout).toMatch(/store\.findToken\(\{\}\) → \{ id: /);
+  expect(stdout).toContain(
+    "contract: 2.6a A query with no id, user name, grant, refresh or access token given is `null`",
+  );
+  expect(stdout).toMatch(/store\.findToken\(\{\}\)\s+→ \{ id: /);
   expect(stdout).toContain("expected: null");
-  expect(readFileSync(junit, "utf8")).toContain("<failure>");
+  expect(readFileSync(junit, "utf8")).toContain('<failure message="expected: null came: { id: ');
 });
 
 test("random calls find that fault by themselves, and the same seed finds it again", () => {
   const told = [1, 2].map(() => run(BAD, "--only", "2.3", "--seed", "11").stdout);
-  // the shrunk sequence, as calls that can be pasted
-  const [one, other] = told.map((text) => text.match(/await store\..*/g));
-  expect(one?.join("\n")).toMatch(/^await store\.saveToken\(.*\);\nawait store\.findToken\(\{.*\}\);\n/);
+  // the shortest sequence, and nothing but it
+  const [one, other] = told.map((text) => callsOf(text.slice(text.indexOf("(random calls"))));
+  expect(one?.map((call) => call.replace(/\(.*/, ""))).toEqual([
+    "store.deleteTokens",
+    "store.saveToken",
+    "store.findToken",
+  ]);
   expect(other).toEqual(one);
 });
+
+test("a failure that random calls found is found again, and told alike, with the seed of its report", () => {
+  const rare = pathOf("./rare-fault.mjs");
+  const failureOf = (...args: string[]): { seed: number; message: string | undefined } => {
+    const json = join(directory, "rare.json");
+    expect(run(rare, "--only", "2.3", "--rounds", "10", "--json", json, ...args).status).toBe(1);
+    const { seed, cases } = JSON.parse(readFileSync(json, "utf8")) as Report;
+    return { seed, message: cases.find(({ status }) => status === "failed")?.message };
+  };
+  const first = failureOf();
+  expect(first.message).toContain(`seed ${first.seed} makes them again`);
+  expect(first.message).toMatch(/expected: apiDomain to be "."\ncame: {5}null$/);
+  const again = failureOf("--seed", String(first.seed));
+  expect(again.seed).toBe(first.seed);
+  expect(callsOf(again.message)).toEqual(callsOf(first.message));
+  // four saves of one record show it, and little else is left
+  expect(callsOf(first.message).length).toBeLessThan(9);
+});
+
+/** The calls of a story, without the ids that a store made. */
+function callsOf(message = ""): string[] {
+  return message.match(/^ +store\.\w+\([^→\n]*/gm)?.map((call) => call.trim()) ?? [];
+}
 
 test("misuse exits 2 and says what to do", () => {
   const empty = join(directory, "empty.mjs");

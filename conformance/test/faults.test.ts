@@ -1,16 +1,17 @@
 import { describe, expect, it } from "vitest";
+import { paragraphOf } from "../dist/case.js";
 import type { Case, StoreModule } from "../dist/index.js";
 import { select } from "../dist/run.js";
-import { runCase, type Subject } from "../dist/run-case.js";
+import { reasonNotToRun, runCase, type Subject } from "../dist/run-case.js";
 // The built kit, since its child processes run on plain Node; the faults are plain modules for the same reason.
-import plain from "../faults/base.mjs";
+import { plainModule } from "../faults/base.mjs";
 import { brokenStore } from "../faults/broken-store.mjs";
 import { faults } from "../faults/index.mjs";
 
 type Fault = (typeof faults)[number];
 
-function subjectOf(module: StoreModule, path: string): Subject {
-  const capabilities = {
+function subjectOf(module: StoreModule, path: string, undeclared: readonly string[] = []): Subject {
+  const declared = {
     durable: true,
     shared: true,
     revisions: true,
@@ -18,21 +19,25 @@ function subjectOf(module: StoreModule, path: string): Subject {
     namespaces: true,
     iteration: true,
   };
+  const without = Object.fromEntries(undeclared.map((name) => [name, false]));
+  const capabilities = { ...declared, ...without };
   const moduleUrl = new URL(path, import.meta.url).href;
   return { module, moduleUrl, capabilities, seed: 20_261_125, rounds: 3 };
 }
 
 function casesFor(fault: Fault): Case[] {
+  const subject = subjectOf(plainModule(), "../faults/base.mjs", fault.undeclared);
   return select(fault.paragraphs)
-    .filter((test) => !("lacks" in test)) // a case for stores that can't do what this one can
+    .filter((test) => reasonNotToRun(test, subject) === undefined)
     .filter(({ name }) => fault.case === undefined || name.includes(fault.case));
 }
 
 describe("the store that the faults are planted in", () => {
-  const meant = [...new Set(faults.flatMap(casesFor))];
-  it.concurrent.each(meant.map((test) => ({ title: `${test.paragraph} ${test.name}`, test })))(
+  const sound = faults.filter(({ undeclared }) => undeclared === undefined);
+  const meant = [...new Set(sound.flatMap(casesFor))];
+  it.concurrent.each(meant.map((test) => ({ title: `${paragraphOf(test)} ${test.name}`, test })))(
     "passes $title",
-    ({ test }) => runCase(test, subjectOf(plain, "../faults/base.mjs")),
+    ({ test }) => runCase(test, subjectOf(plainModule(), "../faults/base.mjs")),
   );
 });
 
@@ -44,7 +49,7 @@ describe("the kit fails a store with this fault", () => {
 
   it.concurrent.each(faults.map((fault) => ({ title: fault.name, fault })))("$title", async ({ fault }) => {
     const path = `../faults/store.mjs?fault=${encodeURIComponent(fault.name)}`;
-    const subject = subjectOf(brokenStore(fault.name), path);
+    const subject = subjectOf(brokenStore(fault.name), path, fault.undeclared);
     const cases = casesFor(fault);
     expect(cases, "there must be a case that is meant to catch it").not.toEqual([]);
     for (const test of cases) {

@@ -1,4 +1,4 @@
-import type { Case } from "../case.js";
+import { type Case, paragraphOf } from "../case.js";
 import { random } from "./random.js";
 import { section1 } from "./section-1.js";
 import { section2 } from "./section-2.js";
@@ -10,7 +10,7 @@ import { section7 } from "./section-7.js";
 import { section8 } from "./section-8.js";
 
 // a file's cases may be of several sections: those that take real processes stand together
-const order = ({ paragraph }: Case): number => Number(paragraph);
+const order = (test: Case): number => Number(paragraphOf(test));
 
 /** Every case of the kit, section by section. */
 export const allCases: readonly Case[] = [

@@ -1,6 +1,6 @@
-import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Case, Kit } from "../case.js";
+import { check, expectToken, plain, same } from "../expect.js";
 import { type Child, killToken, startChild } from "../processes/index.js";
 
 /** A round kills at most so long after the first acknowledged save, in milliseconds. */
@@ -32,35 +32,32 @@ async function writeUntilKilled(
 }
 
 /** Opens the store again and looks at what the dead writer left. @returns the revision that stands now */
-async function check(kit: Kit, user: string, round: number, last: { revision: number; serial: number }) {
+async function lookAt(kit: Kit, user: string, round: number, last: { revision: number; serial: number }) {
   const store = await kit.open();
   try {
     const found = await store.findToken({ userSignature: { name: user } });
-    assert.notEqual(found, null, `round ${round}: the record is gone`);
-    const revision = found?.revision ?? 0;
+    const acknowledged = `in round ${round}, the record at revision ${last.revision}, which was acknowledged`;
+    check(found !== null, acknowledged, "null: it is gone");
+    const revision = plain(found).revision ?? 0;
     const ahead = revision - last.revision;
-    assert.ok(
-      // the save that was under way may have been done, and its answer killed with the process
-      ahead === 0 || ahead === 1,
-      `round ${round}: revision ${last.revision} was acknowledged, ${revision} is there`,
-    );
-    const { userSignature, clientId, refreshToken, accessToken, expiresAt, apiDomain } = found!.toPlain();
-    assert.deepEqual(
-      { userSignature, clientId, refreshToken, accessToken, expiresAt, apiDomain },
-      killToken(user, round, last.serial + ahead),
-      `round ${round}: the record must be one whole save`,
-    );
-    assert.deepEqual(
-      (await store.findToken({ refreshToken: refreshToken ?? "" }))?.id,
-      found?.id,
-      `round ${round}: the lookups must lead to the record`,
+    // the save that was under way may have been done, and its answer killed with the process
+    check(ahead === 0 || ahead === 1, `${acknowledged}, or the next`, `revision ${revision}`);
+    const { id, refreshToken, apiDomain } = expectToken(found, {
+      ...killToken(user, round, last.serial + ahead),
+      revision,
+    });
+    const byToken = await store.findToken({ refreshToken });
+    same(
+      byToken === null ? null : plain(byToken).id,
+      id,
+      "the id of the record that the refresh token leads to",
     );
     const again = await store.saveToken({
       userSignature: { name: user },
       clientId: "kill-client",
       apiDomain,
     });
-    assert.equal(again.revision, revision + 1, `round ${round}: saves must work again`);
+    same(plain(again).revision, revision + 1, "the revision of a save after that");
     return revision + 1;
   } finally {
     await store.close();
@@ -69,7 +66,7 @@ async function check(kit: Kit, user: string, round: number, last: { revision: nu
 
 export const kill: Case[] = [
   {
-    paragraph: "5.5",
+    checks: ["5.5b", "3.1e", "3.5c"],
     name: "a writer killed with SIGKILL at a random moment loses no save that resolved, and tears none",
     needs: ["durable"],
     timeoutMs: 1_800_000, // with as many rounds as one likes
@@ -83,12 +80,12 @@ export const kill: Case[] = [
         // the next writer starts while this one writes: a round then costs little more than its writing
         if (!isLast) next = startChild(kit);
         const last = await writeUntilKilled(child, user, round, random() * LATEST_KILL_MS);
-        await check(kit, user, round, last);
+        await lookAt(kit, user, round, last);
       }
     },
   },
   {
-    paragraph: "5.5",
+    checks: ["5.5c"],
     name: "a writer killed in the middle of its first save leaves a space that opens",
     needs: ["durable"],
     async run(kit) {
@@ -102,8 +99,8 @@ export const kill: Case[] = [
         const store = await kit.open();
         const found = await store.findToken({ userSignature: { name: user } });
         if (found !== null) {
-          const serial = found.revision ?? 0;
-          assert.equal(found.refreshToken, killToken(user, round, serial).refreshToken);
+          const revision = plain(found).revision ?? 0;
+          expectToken(found, { ...killToken(user, round, revision), revision });
         }
         await store.saveToken({ userSignature: { name: user }, refreshToken: `after-${round}` });
         await store.close();
@@ -111,7 +108,7 @@ export const kill: Case[] = [
     },
   },
   {
-    paragraph: "5.5",
+    checks: ["5.5c"],
     name: "one writer killed leaves the others' saves alone",
     needs: ["durable", "shared"],
     async run(kit) {
@@ -127,7 +124,11 @@ export const kill: Case[] = [
       await sleep(50);
       const { saves } = await living.stop();
       const found = await kit.store.findToken({ userSignature: { name: "survivor" } });
-      assert.equal(found?.revision, saves, "each save of the process that lives on must count");
+      same(
+        found === null ? null : plain(found).revision,
+        saves,
+        "the revision, after the saves of the process that lives on,",
+      );
     },
   },
 ];

@@ -104,36 +104,59 @@ function withoutOrder({ savedBy: _, ...record }: ModelRecord): object {
   return record;
 }
 
-/** Compares a store with the model; what fails is made as short as it can be, and told as calls. */
-async function compare({ store, seed, rounds }: Kit, texts: readonly string[]): Promise<void> {
-  const property = fc.asyncProperty(callsOf(texts), async (calls) => {
-    await store.deleteTokens();
-    const model = new Model();
-    for (const call of calls) await make(call, store, model);
-    await compareAll(store, model);
-  });
+async function makeAll(calls: readonly Call[], store: TokenStore): Promise<void> {
+  await store.deleteTokens();
+  const model = new Model();
+  for (const call of calls) await make(call, store, model);
+  await compareAll(store, model);
+}
+
+/** Compares a store with the model. A sequence that fails is made as short as it can be, and made once more. */
+async function compare(
+  { store, seed, rounds, startOver, note }: Kit,
+  texts: readonly string[],
+): Promise<void> {
+  const property = fc.asyncProperty(callsOf(texts), (calls) => makeAll(calls, store));
   const result = await fc.check(property, { seed, numRuns: rounds * TRIES_PER_ROUND });
   if (!result.failed) return;
-  const calls = (result.counterexample?.[0] ?? []).map(
-    (call) => `  await store.${call.method}(${"argument" in call ? show(call.argument) : ""});`,
-  );
-  const why =
-    result.errorInstance instanceof Error ? result.errorInstance.message : String(result.errorInstance);
-  fail(
-    `the model's answer to these calls on an empty store (seed ${seed}):\n${calls.join("\n")}\n  await store.getTokens();`,
-    `another; of the last call,\n${why}`,
-  );
+  const calls = result.counterexample?.[0] ?? [];
+  startOver();
+  note(`(random calls, made as short as they can be; seed ${seed} makes them again)`)("");
+  await makeAll(calls, store); // its story, and nothing else, is what is told
+  const told = calls.map((call) => `store.${call.method}(${"argument" in call ? show(call.argument) : ""})`);
+  const why = result.errorInstance instanceof Error ? result.errorInstance.message : result.errorInstance;
+  fail(`these calls to come to the same each time: ${told.join(", ")}`, `at first a failure:\n${why}`);
 }
+
+/** The sentences that the model says once more. */
+const MODELLED: Case["checks"] = [
+  ...([
+    "2.3a",
+    "2.3b",
+    "2.3c",
+    "2.2a",
+    "2.2b",
+    "2.4a",
+    "2.4b",
+    "2.4c",
+    "2.5a",
+    "2.5b",
+    "2.5c",
+    "2.6a",
+  ] as const),
+  ...["2.9a", "2.9b", "2.9c", "3.1a", "3.1b", "3.1c", "3.1d", "3.2a", "3.2c", "3.2d", "3.2e", "3.3a", "3.3b"],
+  ...["3.4a", "3.4b", "3.4c", "3.4f", "4.1a", "4.1b", "4.1c", "4.1d", "4.1e", "4.2a"],
+];
 
 export const random: Case[] = [
   {
-    paragraph: "2.3",
+    checks: MODELLED,
     name: "random sequences of calls come to what a plain model of the contract comes to",
     timeoutMs: 180_000,
     run: (kit) => compare(kit, PLAIN),
   },
   {
-    paragraph: "2.7",
+    checks: ["2.7a", "2.7b", "1.4c"],
     name: "random sequences of calls with hostile text come to what the model comes to",
     timeoutMs: 180_000,
     run: (kit) => compare(kit, HARD),

@@ -19,9 +19,12 @@ const ofText = (property: string): Bad[] => [
   { what: "a lone surrogate", property, token: { [property]: `${VALUE}\ud800` } },
 ];
 
-const BAD: readonly (readonly [of: string, bad: readonly Bad[]])[] = [
-  ...TEXT_PROPERTIES.map((property): [string, Bad[]] => [
+const OF_TEXT: Case["checks"] = ["1.5a", "1.5b", "1.5c"];
+
+const BAD: readonly (readonly [of: string, checks: Case["checks"], bad: readonly Bad[]])[] = [
+  ...TEXT_PROPERTIES.map((property): [string, Case["checks"], Bad[]] => [
     property,
+    OF_TEXT,
     [
       ...ofText(property),
       {
@@ -38,6 +41,7 @@ const BAD: readonly (readonly [of: string, bad: readonly Bad[]])[] = [
   ]),
   [
     "id",
+    OF_TEXT,
     [
       ...ofText("id"),
       { what: "256 bytes", property: "id", token: { id: `${VALUE}${"i".repeat(256 - VALUE.length)}` } },
@@ -50,6 +54,7 @@ const BAD: readonly (readonly [of: string, bad: readonly Bad[]])[] = [
   ],
   [
     "userSignature",
+    OF_TEXT,
     [
       { what: "a string", property: "userSignature", token: { userSignature: VALUE } },
       { what: "a number as name", property: "userSignature", token: { userSignature: { name: 714_714 } } },
@@ -72,12 +77,21 @@ const BAD: readonly (readonly [of: string, bad: readonly Bad[]])[] = [
   ],
   [
     "expiresAt",
+    ["1.5d", "1.5a"],
     [1.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, "1893456000123", new Date(0), {}, true, 10n].map(
       (expiresAt): Bad => ({ what: String(expiresAt), property: "expiresAt", token: { expiresAt } }),
     ),
   ],
   [
+    "revision",
+    ["1.5a"],
+    [VALUE, true, {}, [1]].map(
+      (revision): Bad => ({ what: String(revision), property: "revision", token: { revision } }),
+    ),
+  ],
+  [
     "an unknown property",
+    ["1.5e"],
     [
       { what: "expiresIn", property: "expiresIn", token: { expiresIn: 3600 } },
       { what: "Zoho's column name", property: "refresh_token", token: { refresh_token: VALUE } },
@@ -96,8 +110,8 @@ async function untouched(store: TokenStore): Promise<void> {
 
 export const badInput: Case[] = [
   ...BAD.map(
-    ([of, bad]): Case => ({
-      paragraph: "1.5",
+    ([of, checks, bad]): Case => ({
+      checks: [...checks, "1.5g", "1.5h"],
       name: `bad input in ${of} is refused by saveToken and findToken, named, and touches nothing`,
       async run({ store }) {
         await store.saveToken({ id: "bystander", refreshToken: "bystander-refresh" });
@@ -113,7 +127,7 @@ export const badInput: Case[] = [
     }),
   ),
   {
-    paragraph: "1.5",
+    checks: ["1.5f", "1.5g"],
     name: "what is no token at all is refused by saveToken and findToken",
     async run({ store }) {
       await store.saveToken({ id: "bystander", refreshToken: "bystander-refresh" });
@@ -125,7 +139,7 @@ export const badInput: Case[] = [
     },
   },
   {
-    paragraph: "1.5",
+    checks: ["1.5f", "1.5a", "1.5b", "1.5c"],
     name: "a bad id is refused by findTokenById and deleteToken, and touches nothing",
     async run({ store }) {
       await store.saveToken({ id: "bystander", refreshToken: "bystander-refresh" });
@@ -139,7 +153,7 @@ export const badInput: Case[] = [
     },
   },
   {
-    paragraph: "1.5",
+    checks: ["9.1b", "9.1c"],
     name: "an OAuthToken is taken as its plain properties are",
     async run({ store }) {
       const given = { userSignature: { name: "u" }, refreshToken: "r", expiresAt: 5 };

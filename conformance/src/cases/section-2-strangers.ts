@@ -19,7 +19,7 @@ const nextMillisecond = (): Promise<unknown> => sleep(3);
 export const strangers: Case[] = [
   ...TOKEN_KINDS.map(
     (kind): Case => ({
-      paragraph: "2.4",
+      checks: ["2.4a", "2.4b", "2.4c"],
       name: `a ${kind} leads to a record of no other user and no other client`,
       async run({ store }) {
         for (const user of CHOICES) {
@@ -41,7 +41,7 @@ export const strangers: Case[] = [
     }),
   ),
   {
-    paragraph: "2.4",
+    checks: ["2.4a", "2.4c"],
     name: "a user name leads to no record of another client",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "r" });
@@ -50,7 +50,7 @@ export const strangers: Case[] = [
     },
   },
   {
-    paragraph: "2.4",
+    checks: ["2.4a", "2.5a"],
     name: "one user with two clients has two records, and neither client gets the other's",
     async run({ store }) {
       for (const client of ["a", "b"] as const) {
@@ -63,7 +63,7 @@ export const strangers: Case[] = [
     },
   },
   {
-    paragraph: "2.5",
+    checks: ["2.5a"],
     name: "a query with a client prefers that client's record to a later one without a client",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "with" });
@@ -74,7 +74,7 @@ export const strangers: Case[] = [
     },
   },
   {
-    paragraph: "2.5",
+    checks: ["2.5b"],
     name: "a query with a client that the user has no record of gets the one without a client",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "with" });
@@ -88,7 +88,7 @@ export const strangers: Case[] = [
     },
   },
   {
-    paragraph: "2.5",
+    checks: ["2.5c"],
     name: "a query without a client gets the record saved last, updates included",
     async run({ store }) {
       for (const client of ["a", "b"] as const) {
@@ -106,7 +106,25 @@ export const strangers: Case[] = [
     },
   },
   {
-    paragraph: "2.5",
+    checks: ["2.5c", "3.1b"],
+    name: "a save without a client updates the user's record saved last",
+    async run({ store }) {
+      for (const client of ["a", "b"] as const) {
+        await nextMillisecond();
+        await store.saveToken({ ...of("a", client), refreshToken: `refresh-${client}` });
+      }
+      await nextMillisecond();
+      const updated = { ...of("a", "b"), refreshToken: "refresh-b", apiDomain: "updated", revision: 2 };
+      expectToken(await store.saveToken({ ...of("a", null), apiDomain: "updated" }), updated);
+      expectToken(await store.findToken(of("a", "a")), {
+        ...of("a", "a"),
+        refreshToken: "refresh-a",
+        revision: 1,
+      });
+    },
+  },
+  {
+    checks: ["2.5c"],
     name: "after the record saved last is deleted, the one before it is found",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "first" });

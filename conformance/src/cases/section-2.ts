@@ -9,7 +9,7 @@ const user = (name: string): { userSignature: { name: string } } => ({ userSigna
 
 const subsets: Case[] = [
   {
-    paragraph: "2.1",
+    checks: ["2.1a", "2.1b"],
     name: "each property that finds, finds the record whole, alone and with all others",
     async run({ store }) {
       for (const tag of ["first", "wanted", "last"]) await store.saveToken(whole(tag));
@@ -24,7 +24,7 @@ const subsets: Case[] = [
     },
   },
   {
-    paragraph: "2.1",
+    checks: ["2.1d"],
     name: "finding does not change a record, nor its revision",
     async run({ store }) {
       const { id } = expectToken(await store.saveToken(whole("same")), whole("same"));
@@ -33,7 +33,7 @@ const subsets: Case[] = [
     },
   },
   {
-    paragraph: "2.1",
+    checks: ["2.1a"],
     name: "nothing is found in an empty store",
     async run({ store }) {
       expectNull(await store.findToken(whole("nobody")));
@@ -41,7 +41,7 @@ const subsets: Case[] = [
     },
   },
   {
-    paragraph: "2.1",
+    checks: ["2.1c"],
     name: "what does not identify a record does not narrow the search either",
     async run({ store }) {
       await store.saveToken(whole("found"));
@@ -55,7 +55,7 @@ const subsets: Case[] = [
     },
   },
   {
-    paragraph: "2.2",
+    checks: ["2.2b"],
     name: "an id that is missing is null though everything else matches",
     async run({ store }) {
       await store.saveToken({ ...whole("here"), id: "here" });
@@ -63,7 +63,7 @@ const subsets: Case[] = [
     },
   },
   {
-    paragraph: "2.2",
+    checks: ["2.2a"],
     name: "an id decides against every other property, another user and client too",
     async run({ store }) {
       await store.saveToken({ ...whole("one"), id: "one" });
@@ -75,7 +75,7 @@ const subsets: Case[] = [
 
 const order: Case[] = [
   {
-    paragraph: "2.3",
+    checks: ["2.3a"],
     name: "user name comes before grant token, refresh token and access token, in this order",
     async run({ store }) {
       await store.saveToken({ ...user("u"), refreshToken: "of-user" });
@@ -96,7 +96,7 @@ const order: Case[] = [
     },
   },
   {
-    paragraph: "2.3",
+    checks: ["2.3b"],
     name: "a lookup that hits nothing gives way to the next one",
     async run({ store }) {
       await store.saveToken({ grantToken: "g", refreshToken: "r", accessToken: "a" });
@@ -110,7 +110,7 @@ const order: Case[] = [
     },
   },
   {
-    paragraph: "2.3",
+    checks: ["2.3b"],
     name: "a lookup that hits only an incompatible record gives way to the next one",
     async run({ store }) {
       await store.saveToken({ clientId: "c1", grantToken: "g" });
@@ -120,7 +120,7 @@ const order: Case[] = [
     },
   },
   {
-    paragraph: "2.3",
+    checks: ["2.3c"],
     name: "a token value is looked for among its own kind only",
     async run({ store }) {
       await store.saveToken({ grantToken: "value" });
@@ -134,7 +134,7 @@ const order: Case[] = [
 
 const none: Case[] = [
   {
-    paragraph: "2.6",
+    checks: ["2.6a"],
     name: "a query without criteria is null, with one record and with several",
     async run({ store }) {
       for (const tag of ["one", "two"]) {
@@ -147,7 +147,7 @@ const none: Case[] = [
   },
   ...(["clientId", "clientSecret", "redirectUrl", "apiDomain", "expiresAt"] as const).map(
     (property): Case => ({
-      paragraph: "2.6",
+      checks: ["2.6a", "2.1c"],
       name: `a query with ${property} alone is null`,
       async run({ store }) {
         await store.saveToken(whole("only"));
@@ -156,7 +156,7 @@ const none: Case[] = [
     }),
   ),
   {
-    paragraph: "2.6",
+    checks: ["2.6a", "2.1c"],
     name: "a query with all that does not identify a record is null",
     async run({ store }) {
       await store.saveToken(whole("only"));
@@ -173,7 +173,7 @@ const none: Case[] = [
 
 const exact: Case[] = LOOKALIKES.flatMap(([what, one, other]): Case[] => [
   {
-    paragraph: "2.7",
+    checks: ["2.7a"],
     name: `${what} counts in a token, a user name and an id`,
     async run({ store }) {
       const token = (text: string): TokenInput => ({
@@ -198,7 +198,7 @@ const exact: Case[] = LOOKALIKES.flatMap(([what, one, other]): Case[] => [
 
 const clients: Case[] = [
   {
-    paragraph: "2.7",
+    checks: ["2.7b"],
     name: "client ids are compared exactly too",
     async run({ store }) {
       for (const [index, [, one, other]] of LOOKALIKES.entries()) {
@@ -218,7 +218,7 @@ const clients: Case[] = [
 
 const expired: Case[] = [
   {
-    paragraph: "2.8",
+    checks: ["2.8a"],
     name: "an expired record is found in every way, again and again",
     async run({ store }) {
       const given = { ...whole("expired"), expiresAt: 1000 };
@@ -235,7 +235,7 @@ const expired: Case[] = [
 ];
 
 const injected: Case[] = (["userSignature", ...TEXT_PROPERTIES] as const).map((property) => ({
-  paragraph: "2.1",
+  checks: ["2.1a", "1.4c"],
   name: `text that would widen a query in ${property} finds nobody`,
   async run({ store }) {
     for (const tag of ["one", "two"]) await store.saveToken(whole(tag));

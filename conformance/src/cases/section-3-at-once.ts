@@ -14,7 +14,7 @@ async function oneAtRevision(store: TokenStore, revision: number): Promise<void>
 
 export const atOnce: Case[] = [
   {
-    paragraph: "3.5",
+    checks: ["3.5a", "3.4d"],
     name: "50 saves of one new token at once leave one record at revision 50",
     async run({ store }) {
       const saved = await Promise.all(Array.from({ length: CALLERS }, () => store.saveToken(whole("one"))));
@@ -29,7 +29,7 @@ export const atOnce: Case[] = [
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5a", "3.5c"],
     name: "50 updates at once through an id leave one record at revision 51, and the last is whole",
     async run({ store }) {
       await store.saveToken({ id: "one", refreshToken: "r" });
@@ -54,7 +54,7 @@ export const atOnce: Case[] = [
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5b"],
     name: "saves of different properties of one record at once lose none of them",
     async run({ store }) {
       await store.saveToken({ id: "one", grantToken: "g" });
@@ -78,7 +78,7 @@ export const atOnce: Case[] = [
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5b"],
     name: "20 users saved for the first time at once are all kept",
     async run({ store }) {
       await Promise.all(Array.from({ length: 20 }, (_, n) => store.saveToken(whole(`${n}`))));
@@ -88,7 +88,7 @@ export const atOnce: Case[] = [
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5c"],
     name: "no reader sees half of a save",
     async run({ store }) {
       await store.saveToken({
@@ -132,7 +132,7 @@ export const atOnce: Case[] = [
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5d"],
     name: "saves of one token through several stores at once all succeed",
     needs: ["shared"],
     async run({ store, open }) {

@@ -1,6 +1,6 @@
 import type { TokenInput } from "@tokenkeep/core";
 import type { Case } from "../case.js";
-import { expectError, expectIds, expectNull, expectRejection, expectToken, same } from "../expect.js";
+import { expectError, expectIds, expectNull, expectRejection, expectToken, plain, same } from "../expect.js";
 import { TOKEN_KINDS } from "../samples.js";
 
 const user = (name: string): { userSignature: { name: string } } => ({ userSignature: { name } });
@@ -8,7 +8,7 @@ const user = (name: string): { userSignature: { name: string } } => ({ userSigna
 export const unique: Case[] = [
   ...TOKEN_KINDS.map(
     (kind): Case => ({
-      paragraph: "3.4",
+      checks: ["3.4a", "3.4f", "3.4g"],
       name: `an insert with another user's ${kind} is a conflict that names it and its record`,
       async run({ store }) {
         await store.saveToken({ id: "owner", ...user("one"), [kind]: "the-value" });
@@ -31,7 +31,7 @@ export const unique: Case[] = [
   ),
   ...TOKEN_KINDS.map(
     (kind): Case => ({
-      paragraph: "3.4",
+      checks: ["3.4a", "3.4f", "3.4g"],
       name: `an update to another record's ${kind} is a conflict, and changes neither`,
       async run({ store }) {
         const owner = { id: "owner", ...user("one"), [kind]: "the-value" };
@@ -47,7 +47,7 @@ export const unique: Case[] = [
     }),
   ),
   {
-    paragraph: "3.4",
+    checks: ["3.4b", "3.4f", "3.4g"],
     name: "a user together with its client belongs to one record",
     async run({ store }) {
       const owner: TokenInput = { id: "owner", ...user("one"), clientId: "c", refreshToken: "r1" };
@@ -66,7 +66,7 @@ export const unique: Case[] = [
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4b", "3.4f", "3.4g"],
     name: "a user without a client belongs to one record, however many the user has with one",
     async run({ store }) {
       await store.saveToken({ id: "with", ...user("u"), clientId: "c", refreshToken: "r0" });
@@ -82,7 +82,7 @@ export const unique: Case[] = [
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4b"],
     name: "a user and a client that read alike when put together are not the same",
     async run({ store }) {
       const pairs = [
@@ -105,7 +105,7 @@ export const unique: Case[] = [
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4a"],
     name: "a value may be the same in properties that need not be unique, and in another kind",
     async run({ store }) {
       const shared = { clientId: "c", clientSecret: "s", redirectUrl: "u", apiDomain: "d", expiresAt: 1 };
@@ -127,7 +127,35 @@ export const unique: Case[] = [
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4d", "3.4b"],
+    name: "first saves of one user with one client at once, each with a token of its own, leave one record",
+    async run({ store }) {
+      for (const clientId of ["c", null]) {
+        const given = { ...user(`user-of-${clientId}`), clientId };
+        const saves = Array.from({ length: 20 }, (_, n) =>
+          store.saveToken({ ...given, refreshToken: `r-${clientId}-${n}` }),
+        );
+        const ids = (await Promise.all(saves)).map((token) => plain(token).id);
+        same(new Set(ids).size, 1, "the number of ids that the saves resolved with");
+        same(plain(await store.findToken(given)).revision, 20, "the revision");
+      }
+      same((await store.getTokens()).length, 2, "the number of records");
+    },
+  },
+  {
+    checks: ["3.4c", "3.4d"],
+    name: "first saves with one id at once leave one record, which all of them updated",
+    async run({ store }) {
+      await Promise.all(
+        Array.from({ length: 20 }, (_, n) => store.saveToken({ id: "one", accessToken: `a-${n}` })),
+      );
+      const tokens = await store.getTokens();
+      expectIds(tokens, ["one"]);
+      same(plain(tokens[0]).revision, 20, "the revision");
+    },
+  },
+  {
+    checks: ["3.4d", "3.4a"],
     name: "of many inserts of one value by different users at once, one succeeds and all others are conflicts",
     async run({ store }) {
       for (const kind of TOKEN_KINDS) {
@@ -149,7 +177,21 @@ export const unique: Case[] = [
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4e", "3.4c"],
+    name: "first saves with one id through several stores at once leave one record, which all of them updated",
+    needs: ["shared"],
+    async run({ store, open }) {
+      const stores = [store, await open(), await open()];
+      for (let round = 0; round < 8; round++) {
+        const id = `${round}`;
+        await Promise.all(stores.map((one, n) => one.saveToken({ id, accessToken: `a-${round}-${n}` })));
+        const found = await store.findTokenById(id);
+        same(found === null ? null : plain(found).revision, 3, "the revision");
+      }
+    },
+  },
+  {
+    checks: ["3.4e", "3.4a"],
     name: "of inserts through two stores at once, one of each value succeeds",
     needs: ["shared"],
     async run({ store, open }) {

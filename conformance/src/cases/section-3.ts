@@ -8,7 +8,7 @@ const user = (name: string): { userSignature: { name: string } } => ({ userSigna
 
 const matching: Case[] = [
   {
-    paragraph: "3.1",
+    checks: ["3.1c", "3.1d", "3.1e"],
     name: "the first save inserts, and resolves with the record as it is stored",
     async run({ store }) {
       const saved = expectToken(await store.saveToken(whole("new")), { ...whole("new"), revision: 1 });
@@ -17,7 +17,7 @@ const matching: Case[] = [
     },
   },
   {
-    paragraph: "3.1",
+    checks: ["3.1a", "3.1c"],
     name: "a save that matches by id updates, though everything else is new",
     async run({ store }) {
       await store.saveToken({ id: "one", ...whole("old") });
@@ -30,7 +30,7 @@ const matching: Case[] = [
     },
   },
   {
-    paragraph: "3.1",
+    checks: ["3.1b", "3.2e"],
     name: "an id that hits nothing gives way to the other lookups, and the record keeps its own id",
     async run({ store }) {
       await store.saveToken({ id: "own", ...user("u"), refreshToken: "r" });
@@ -42,7 +42,7 @@ const matching: Case[] = [
   },
   ...(["userSignature", ...TOKEN_KINDS] as const).map(
     (property): Case => ({
-      paragraph: "3.1",
+      checks: ["3.1b"],
       name: `a save that matches by ${property} alone updates`,
       async run({ store }) {
         await store.saveToken(whole("bystander"));
@@ -60,7 +60,7 @@ const matching: Case[] = [
     }),
   ),
   {
-    paragraph: "3.1",
+    checks: ["3.1c", "2.4a"],
     name: "a save of another client of the same user inserts",
     async run({ store }) {
       await store.saveToken({ ...user("u"), clientId: "c1", refreshToken: "r1" });
@@ -71,7 +71,7 @@ const matching: Case[] = [
     },
   },
   {
-    paragraph: "3.1",
+    checks: ["3.1b"],
     name: "a save finds the record that a grant token led to before a restart of the program",
     async run({ store }) {
       const { id } = expectToken(await store.saveToken({ grantToken: "code" }), { grantToken: "code" });
@@ -84,7 +84,7 @@ const matching: Case[] = [
 
 const merging: Case[] = [
   {
-    paragraph: "3.2",
+    checks: ["3.2b"],
     name: "a refresh response without a refresh token does not lose the stored one",
     async run({ store }) {
       await store.saveToken(whole("u"));
@@ -95,7 +95,7 @@ const merging: Case[] = [
     },
   },
   {
-    paragraph: "3.2",
+    checks: ["3.2c"],
     name: "a different access token without expiresAt leaves expiresAt null",
     async run({ store }) {
       for (const nothing of [undefined, null]) {
@@ -117,7 +117,7 @@ const merging: Case[] = [
     },
   },
   {
-    paragraph: "3.2",
+    checks: ["3.2d"],
     name: "the same access token, or none, keeps expiresAt; a given one replaces it, 0 too",
     async run({ store }) {
       const stored = { id: "one", accessToken: "a", expiresAt: 1_893_456_000_001 };
@@ -130,7 +130,7 @@ const merging: Case[] = [
     },
   },
   {
-    paragraph: "3.2",
+    checks: ["3.2a"],
     name: "each property replaces alone, and the rest stays",
     async run({ store }) {
       const id = "one";
@@ -148,7 +148,7 @@ const merging: Case[] = [
     },
   },
   {
-    paragraph: "3.2",
+    checks: ["3.2a", "1.1c"],
     name: "null, undefined and empty strings change nothing but the revision",
     async run({ store }) {
       const stored = { ...whole("stays"), id: "stays" };
@@ -161,7 +161,7 @@ const merging: Case[] = [
     },
   },
   {
-    paragraph: "3.2",
+    checks: ["1.0c", "1.0b"],
     name: "the revision that a caller passes in decides nothing",
     async run({ store }) {
       expectToken(await store.saveToken({ id: "one", refreshToken: "r", revision: 41 }), {
@@ -180,7 +180,7 @@ const merging: Case[] = [
 
 const inserting: Case[] = [
   {
-    paragraph: "3.3",
+    checks: ["3.3a"],
     name: "an insert without any token is refused, and leaves nothing behind",
     async run({ store }) {
       for (const given of [
@@ -204,7 +204,7 @@ const inserting: Case[] = [
   },
   ...TOKEN_KINDS.map(
     (kind): Case => ({
-      paragraph: "3.3",
+      checks: ["3.3a", "3.3b"],
       name: `a ${kind} is enough for an insert, and a given id is kept`,
       async run({ store }) {
         expectToken(await store.saveToken({ id: "007", [kind]: "t" }), {
@@ -216,7 +216,7 @@ const inserting: Case[] = [
     }),
   ),
   {
-    paragraph: "3.3",
+    checks: ["3.3c"],
     name: "an id that the store makes is never one that it made before, though the last record was deleted",
     async run({ store }) {
       const ids = new Set<string>();
@@ -232,7 +232,7 @@ const inserting: Case[] = [
     },
   },
   {
-    paragraph: "3.3",
+    checks: ["3.3d"],
     name: "stores that can't see each other make different ids",
     needs: ["namespaces"],
     async run({ store, open }) {
@@ -246,7 +246,7 @@ const inserting: Case[] = [
 
 const conditions: Case[] = [
   {
-    paragraph: "3.6",
+    checks: ["3.6a", "3.6b"],
     name: "ifRevision saves at that revision, and only there",
     needs: ["revisions"],
     async run({ store }) {
@@ -269,7 +269,7 @@ const conditions: Case[] = [
     },
   },
   {
-    paragraph: "3.6",
+    checks: ["3.6b"],
     name: "ifRevision of a record that is not there is a conflict, and inserts nothing",
     needs: ["revisions"],
     async run({ store }) {
@@ -282,7 +282,23 @@ const conditions: Case[] = [
     },
   },
   {
-    paragraph: "3.6",
+    checks: ["3.6a", "3.6b"],
+    name: "ifRevision counts whichever lookup leads to the record",
+    needs: ["revisions"],
+    async run({ store }) {
+      const stored = { ...whole("one"), id: "one" };
+      await store.saveToken(stored);
+      let revision = 1;
+      for (const property of ["userSignature", ...TOKEN_KINDS] as const) {
+        const given = { [property]: stored[property], apiDomain: property };
+        await expectRejection(() => store.saveToken(given, { ifRevision: revision + 1 }), "ERR_CONFLICT");
+        const saved = await store.saveToken(given, { ifRevision: revision });
+        expectToken(saved, { ...stored, apiDomain: property, revision: ++revision });
+      }
+    },
+  },
+  {
+    checks: ["3.6c", "3.6b"],
     name: "ifRevision: 0 inserts, and never updates, whichever lookup would match",
     needs: ["revisions"],
     async run({ store }) {
@@ -296,7 +312,7 @@ const conditions: Case[] = [
     },
   },
   {
-    paragraph: "3.6",
+    checks: ["3.6d"],
     name: "of many saves at one revision, at once, exactly one succeeds",
     needs: ["revisions"],
     async run({ store }) {
@@ -317,7 +333,7 @@ const conditions: Case[] = [
     },
   },
   {
-    paragraph: "3.6",
+    checks: ["3.6e", "7.2b"],
     name: "an ifRevision that is no whole number of 0 or more is ERR_INVALID_OPTIONS",
     needs: ["revisions"],
     async run({ store }) {

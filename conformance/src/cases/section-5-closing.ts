@@ -1,5 +1,5 @@
-import assert from "node:assert/strict";
 import type { Case, Kit } from "../case.js";
+import { check, expectIds, expectNull, expectRejection, expectToken, plain, same } from "../expect.js";
 import { startChild } from "../processes/index.js";
 
 /** Generous: only a process that something keeps alive is still there after it. */
@@ -23,17 +23,13 @@ async function everyCallIsClosed(kit: Kit, store: Kit["store"]): Promise<void> {
   for (const [name, call] of Object.entries(CALLS)) {
     if (name === "withLock" && !kit.capabilities.locks) continue;
     if (name === "tokens" && !kit.capabilities.iteration) continue;
-    await assert.rejects(
-      call(store),
-      { name: "TokenStoreError", code: "ERR_STORE_CLOSED" },
-      `${name} on a closed store must reject with ERR_STORE_CLOSED`,
-    );
+    await expectRejection(() => call(store), "ERR_STORE_CLOSED");
   }
 }
 
 export const closing: Case[] = [
   {
-    paragraph: "5.4",
+    checks: ["5.4a"],
     name: "close may be called twice, one after the other and at once",
     async run(kit) {
       await kit.store.saveToken({ refreshToken: "closing-refresh" });
@@ -42,7 +38,7 @@ export const closing: Case[] = [
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4c", "7.2f"],
     name: "after close every method rejects with ERR_STORE_CLOSED",
     async run(kit) {
       await kit.store.saveToken({ refreshToken: "closing-refresh" });
@@ -51,7 +47,7 @@ export const closing: Case[] = [
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4c"],
     name: "a store that was never used closes, and is closed then",
     async run(kit) {
       const store = await kit.open();
@@ -60,7 +56,7 @@ export const closing: Case[] = [
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4b"],
     name: "close waits for the saves that are under way",
     async run(kit) {
       const store = await kit.open();
@@ -73,11 +69,28 @@ export const closing: Case[] = [
       );
       await store.close().then(() => settled.push("close"));
       await Promise.all(saves);
-      assert.deepEqual(settled, [...Array.from({ length: 10 }, () => "save"), "close"]);
+      const saved = Array.from({ length: 10 }, () => "save");
+      same(settled, [...saved, "close"], "what ended, in its order,");
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4b"],
+    name: "close lets finds and deletes that are under way end well",
+    async run(kit) {
+      const store = await kit.open();
+      await store.saveToken({ id: "one", refreshToken: "r" });
+      await store.saveToken({ id: "two", refreshToken: "r2" });
+      const calls = [store.findToken({ refreshToken: "r" }), store.findTokenById("one")];
+      const listing = store.getTokens();
+      const deleting = store.deleteToken("two");
+      await store.close();
+      for (const found of await Promise.all(calls)) expectToken(found, { id: "one", refreshToken: "r" });
+      check(Array.isArray(await listing), "an array from getTokens()", "none");
+      same(await deleting, undefined, "what deleteToken resolves with");
+    },
+  },
+  {
+    checks: ["5.4b"],
     name: "saves that were under way at close are kept",
     needs: ["durable"],
     async run(kit) {
@@ -87,11 +100,11 @@ export const closing: Case[] = [
       );
       await store.close();
       await Promise.all(saves);
-      assert.equal((await (await kit.open()).getTokens()).length, 10);
+      same((await (await kit.open()).getTokens()).length, 10, "the number of records");
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4b", "5.4c"],
     name: "close waits for the holder of a lock",
     needs: ["locks"],
     async run(kit) {
@@ -113,18 +126,14 @@ export const closing: Case[] = [
         .then(() => settled.push("work"));
       await hasStarted;
       const closed = store.close().then(() => settled.push("close"));
-      await assert.rejects(
-        store.withLock("closing", () => "ran"),
-        { code: "ERR_STORE_CLOSED" },
-        "a lock asked for after close must be refused at once",
-      );
+      await expectRejection(() => store.withLock("closing", () => "ran"), "ERR_STORE_CLOSED");
       finish();
       await Promise.all([held, closed]);
-      assert.deepEqual(settled, ["work", "close"]);
+      same(settled, ["work", "close"], "what ended, in its order,");
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4d"],
     name: "who waits for a lock when the store is closed gets ERR_STORE_CLOSED",
     needs: ["locks"],
     async run(kit) {
@@ -132,10 +141,7 @@ export const closing: Case[] = [
       let waiting: Promise<unknown> | undefined;
       let closed: Promise<unknown> | undefined;
       await store.withLock("closing", async () => {
-        waiting = assert.rejects(
-          store.withLock("closing", () => "ran"),
-          { name: "TokenStoreError", code: "ERR_STORE_CLOSED" },
-        );
+        waiting = expectRejection(() => store.withLock("closing", () => "ran"), "ERR_STORE_CLOSED");
         closed = store.close();
         await waiting;
       });
@@ -143,18 +149,18 @@ export const closing: Case[] = [
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4e"],
     name: "await using closes the store",
     async run(kit) {
       const store = await kit.open();
-      assert.equal(typeof store[Symbol.asyncDispose], "function");
+      same(typeof store[Symbol.asyncDispose], "function", "the type of store[Symbol.asyncDispose]");
       await store.saveToken({ refreshToken: "closing-refresh" });
       await store[Symbol.asyncDispose]();
       await everyCallIsClosed(kit, store);
     },
   },
   {
-    paragraph: "5.4",
+    checks: ["5.4f", "5.1c"],
     name: "a closed store leaves nothing that keeps the process alive",
     async run(kit) {
       const child = await startChild(kit);
@@ -168,11 +174,15 @@ export const closing: Case[] = [
         });
       }
       await child.run("closeAndLeave", {});
-      assert.ok(await child.endsWithin(EXIT_WITHIN_MS), "the process did not end by itself after close()");
+      check(
+        await child.endsWithin(EXIT_WITHIN_MS),
+        "a process that ends by itself after close()",
+        `one that still runs ${EXIT_WITHIN_MS} ms later`,
+      );
     },
   },
   {
-    paragraph: "5.5",
+    checks: ["5.5a"],
     name: "a store that is closed and opened again has every record, whole",
     needs: ["durable"],
     async run(kit) {
@@ -189,19 +199,21 @@ export const closing: Case[] = [
         });
       }
       await first.deleteToken((await first.findToken({ refreshToken: "refresh 7" }))?.id ?? "");
-      const before = (await first.getTokens()).map((token) => token.toPlain());
+      const before = (await first.getTokens()).map(plain);
       await first.close();
       const second = await kit.open();
-      assert.deepEqual(
-        (await second.getTokens()).map((token) => token.toPlain()),
-        before,
+      const after = await second.getTokens();
+      expectIds(
+        after,
+        before.map(({ id }) => id ?? ""),
       );
+      for (const [index, token] of after.entries()) expectToken(token, before[index]!);
       const again = await second.saveToken({ refreshToken: "refresh 3", expiresAt: 5 });
-      assert.equal(again.revision, 2, "a save after the store was opened again must update the record");
+      same(plain(again).revision, 2, "the revision of a save after that");
     },
   },
   {
-    paragraph: "5.5",
+    checks: ["5.5a"],
     name: "what was deleted stays deleted when the store is opened again",
     needs: ["durable"],
     async run(kit) {
@@ -210,8 +222,8 @@ export const closing: Case[] = [
       await first.deleteToken(id ?? "");
       await first.close();
       const second = await kit.open();
-      assert.deepEqual(await second.getTokens(), []);
-      assert.equal(await second.findToken({ refreshToken: "gone" }), null);
+      expectIds(await second.getTokens(), []);
+      expectNull(await second.findToken({ refreshToken: "gone" }));
     },
   },
 ];

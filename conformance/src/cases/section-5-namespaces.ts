@@ -1,5 +1,6 @@
-import assert from "node:assert/strict";
+import type { TokenStore } from "@tokenkeep/core";
 import type { Case } from "../case.js";
+import { check, expectIds, expectNull, expectToken, plain, same } from "../expect.js";
 import { startChild } from "../processes/index.js";
 
 // Each is another store than every other, however alike they look to a key pattern, a path or a collation.
@@ -48,9 +49,14 @@ const NAMES: readonly string[] = [
   "undefined",
 ];
 
+async function revisionOf(store: TokenStore, id: string): Promise<number | null> {
+  const found = await store.findTokenById(id);
+  return found === null ? null : plain(found).revision;
+}
+
 export const namespaces: Case[] = [
   {
-    paragraph: "5.3",
+    checks: ["5.3a", "5.3b"],
     name: "what is in one namespace is seen in no other, whatever the names contain",
     needs: ["namespaces"],
     async run(kit) {
@@ -66,19 +72,19 @@ export const namespaces: Case[] = [
       for (const [index, store] of stores.entries()) {
         const name = JSON.stringify(NAMES[index]?.slice(0, 30));
         const tokens = await store.getTokens();
-        assert.deepEqual(
-          tokens.map((token) => token.refreshToken).sort(),
+        same(
+          tokens.map((token) => plain(token).refreshToken).sort(),
           [`only-${index}`, "same-refresh"],
-          `namespace ${name} must have its own two records and no other`,
+          `the refresh tokens in namespace ${name}`,
         );
-        assert.equal((await store.findTokenById("same-id"))?.revision, 1);
+        same(await revisionOf(store, "same-id"), 1, `the revision of the record in namespace ${name}`);
         const other = (index + 1) % stores.length;
-        assert.equal(await store.findToken({ refreshToken: `only-${other}` }), null);
+        expectNull(await store.findToken({ refreshToken: `only-${other}` }));
       }
     },
   },
   {
-    paragraph: "5.3",
+    checks: ["5.3a", "4.2c"],
     name: "deleteTokens of one namespace leaves every other alone",
     needs: ["namespaces"],
     async run(kit) {
@@ -88,13 +94,13 @@ export const namespaces: Case[] = [
         const index = NAMES.indexOf(name);
         const cleared = stores[index]!;
         await cleared.deleteTokens();
-        assert.deepEqual(await cleared.getTokens(), []);
+        expectIds(await cleared.getTokens(), []);
         for (const [other, store] of stores.entries()) {
           if (other === index) continue;
-          assert.notEqual(
-            await store.findToken({ refreshToken: "kept" }),
-            null,
-            `deleteTokens of ${JSON.stringify(name)} emptied ${JSON.stringify(NAMES[other]?.slice(0, 30))}`,
+          check(
+            (await store.findToken({ refreshToken: "kept" })) !== null,
+            `namespace ${JSON.stringify(NAMES[other]?.slice(0, 30))} as it was`,
+            `none of its records, after deleteTokens() in namespace ${JSON.stringify(name)}`,
           );
         }
         await cleared.saveToken({ refreshToken: "kept" });
@@ -102,7 +108,7 @@ export const namespaces: Case[] = [
     },
   },
   {
-    paragraph: "5.3",
+    checks: ["5.3a"],
     name: "a record deleted in one namespace stays in the other",
     needs: ["namespaces"],
     async run(kit) {
@@ -110,37 +116,36 @@ export const namespaces: Case[] = [
       await one.saveToken({ id: "same-id", refreshToken: "same" });
       await two.saveToken({ id: "same-id", refreshToken: "same" });
       await one.deleteToken("same-id");
-      assert.equal(await one.findToken({ refreshToken: "same" }), null);
-      assert.equal((await two.findToken({ refreshToken: "same" }))?.id, "same-id");
+      expectNull(await one.findToken({ refreshToken: "same" }));
+      expectToken(await two.findToken({ refreshToken: "same" }), { id: "same-id", refreshToken: "same" });
     },
   },
   {
-    paragraph: "5.3",
+    checks: ["5.3c"],
     name: "no namespace and an empty one are the same",
     needs: ["namespaces", "durable"],
     async run(kit) {
       await (await kit.open()).saveToken({ refreshToken: "nameless" });
-      assert.notEqual(
-        await (await kit.open({ namespace: "" })).findToken({ refreshToken: "nameless" }),
-        null,
-      );
+      const named = await kit.open({ namespace: "" });
+      expectToken(await named.findToken({ refreshToken: "nameless" }), { refreshToken: "nameless" });
     },
   },
   {
-    paragraph: "5.3",
+    checks: ["5.3d"],
     name: "a namespace is the same one in every process, and no other",
     needs: ["namespaces", "shared"],
     async run(kit) {
-      const [same, other] = await Promise.all([
+      const [alike, other] = await Promise.all([
         startChild(kit, { namespace: "team:1" }),
         startChild(kit, { namespace: "team:*" }),
       ]);
       const store = await kit.open({ namespace: "team:1" });
       await store.saveToken({ refreshToken: "of-team-1" });
-      assert.equal((await same.run("findToken", { query: { refreshToken: "of-team-1" } }))?.revision, 1);
-      assert.equal(await other.run("findToken", { query: { refreshToken: "of-team-1" } }), null);
+      const query = { refreshToken: "of-team-1" };
+      same((await alike.run("findToken", { query }))?.revision, 1, "the revision in the same namespace");
+      same(await other.run("findToken", { query }), null, "what another namespace finds");
       await other.run("deleteTokens", {});
-      assert.equal((await store.getTokens()).length, 1);
+      same((await store.getTokens()).length, 1, "the number of records");
     },
   },
 ];

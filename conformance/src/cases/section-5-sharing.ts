@@ -1,7 +1,7 @@
-import assert from "node:assert/strict";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { TokenInput } from "@tokenkeep/core";
 import type { Case } from "../case.js";
+import { check, expectNull, expectToken, plain, same } from "../expect.js";
 import { inStep, type SaveOutcome, startChild, startChildren } from "../processes/index.js";
 
 const PROCESSES = 4;
@@ -13,9 +13,15 @@ function codes(outcomes: readonly SaveOutcome[]): (string | null)[] {
   return outcomes.map(({ code }) => code);
 }
 
+/** Fails unless every save succeeded. */
+function allSaved(outcomes: readonly SaveOutcome[]): void {
+  const failed = codes(outcomes).filter((code) => code !== null);
+  check(failed.length === 0, "saves that all succeed", `${failed.length} that failed: ${failed.join(", ")}`);
+}
+
 export const sharing: Case[] = [
   {
-    paragraph: "5.2",
+    checks: ["5.2a"],
     name: "eight processes that open a new space at the same moment all work, on the same records",
     needs: ["shared"],
     async run(kit) {
@@ -23,19 +29,17 @@ export const sharing: Case[] = [
       const saved = await inStep(children, "save", (index) => ({
         tokens: [{ id: `first-${index}`, refreshToken: `first-${index}` }],
       }));
-      assert.deepEqual(
-        codes(saved.flat()),
-        saved.map(() => null),
-      );
-      const ids = (await kit.store.getTokens()).map((token) => token.id).sort();
-      assert.deepEqual(
+      allSaved(saved.flat());
+      const ids = (await kit.store.getTokens()).map((token) => plain(token).id).sort();
+      same(
         ids,
         children.map((_, index) => `first-${index}`),
+        "the ids",
       );
     },
   },
   {
-    paragraph: "5.2",
+    checks: ["5.2b"],
     name: "opening again leaves what is stored as it is",
     needs: ["durable"],
     async run(kit) {
@@ -43,16 +47,13 @@ export const sharing: Case[] = [
       const before = await first.saveToken({ userSignature: { name: "u" }, refreshToken: "r" });
       for (let time = 0; time < 3; time++) {
         const again = await kit.open();
-        assert.deepEqual(
-          (await again.getTokens()).map((token) => token.toPlain()),
-          [before.toPlain()],
-        );
+        same((await again.getTokens()).map(plain), [plain(before)], "the records");
         await again.close();
       }
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5d", "3.5a", "3.5b"],
     name: "saves of one token from many processes all succeed, one record, each counted",
     needs: ["shared"],
     async run(kit) {
@@ -65,24 +66,20 @@ export const sharing: Case[] = [
         })),
       }));
       const outcomes = saved.flat();
-      assert.deepEqual(
-        outcomes.filter(({ code }) => code !== null),
-        [],
-        "no save of one token may fail",
-      );
+      allSaved(outcomes);
       const revisions = outcomes.map(({ revision }) => revision).sort((a, b) => Number(a) - Number(b));
-      assert.deepEqual(
+      same(
         revisions,
         Array.from({ length: PROCESSES * SAVES }, (_, index) => index + 1),
-        "each save must have a revision of its own",
+        "the revisions that the saves resolved with",
       );
       const tokens = await kit.store.getTokens();
-      assert.equal(tokens.length, 1);
-      assert.equal(tokens[0]?.revision, PROCESSES * SAVES);
+      same(tokens.length, 1, "the number of records");
+      same(plain(tokens[0]).revision, PROCESSES * SAVES, "the revision");
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4e", "3.4b", "3.5d"],
     name: "first saves of one user from many processes at once make one record",
     needs: ["shared"],
     async run(kit) {
@@ -92,17 +89,14 @@ export const sharing: Case[] = [
           tokens: [{ userSignature: { name: `new-${round}` }, refreshToken: `refresh-${round}-${index}` }],
         }));
         const outcomes = saved.flat();
-        assert.deepEqual(
-          codes(outcomes),
-          outcomes.map(() => null),
-        );
-        assert.equal(new Set(outcomes.map(({ id }) => id)).size, 1, "all must have saved the same record");
+        allSaved(outcomes);
+        same(new Set(outcomes.map(({ id }) => id)).size, 1, "the number of ids that the saves resolved with");
       }
-      assert.equal((await kit.store.getTokens()).length, 8);
+      same((await kit.store.getTokens()).length, 8, "the number of records");
     },
   },
   {
-    paragraph: "3.4",
+    checks: ["3.4e", "3.4a"],
     name: "of many processes that save one refresh token for different users one wins, the others get ERR_CONFLICT",
     needs: ["shared"],
     async run(kit) {
@@ -111,17 +105,14 @@ export const sharing: Case[] = [
         const saved = await inStep(children, "save", (index) => ({
           tokens: [{ userSignature: { name: `user-${round}-${index}` }, refreshToken: `prize-${round}` }],
         }));
-        assert.deepEqual(
-          codes(saved.flat()).sort(),
-          [...Array.from({ length: PROCESSES - 1 }, () => "ERR_CONFLICT"), null].sort(),
-        );
+        const conflicts = Array.from({ length: PROCESSES - 1 }, () => "ERR_CONFLICT");
+        same(codes(saved.flat()).sort(), [...conflicts, null].sort(), "the codes, with null for success,");
       }
-      const tokens = await kit.store.getTokens();
-      assert.equal(tokens.length, 8, "one record for each round");
+      same((await kit.store.getTokens()).length, 8, "the number of records");
     },
   },
   {
-    paragraph: "3.3",
+    checks: ["3.3d"],
     name: "ids made by many processes at once never collide",
     needs: ["shared"],
     async run(kit) {
@@ -131,16 +122,13 @@ export const sharing: Case[] = [
         tokens: Array.from({ length: 25 }, (_, time) => ({ refreshToken: `own-${index}-${time}` })),
       }));
       const outcomes = saved.flat();
-      assert.deepEqual(
-        outcomes.filter(({ code }) => code !== null),
-        [],
-      );
-      assert.equal(new Set(outcomes.map(({ id }) => id)).size, outcomes.length);
-      assert.equal((await kit.store.getTokens()).length, outcomes.length);
+      allSaved(outcomes);
+      same(new Set(outcomes.map(({ id }) => id)).size, outcomes.length, "the number of ids");
+      same((await kit.store.getTokens()).length, outcomes.length, "the number of records");
     },
   },
   {
-    paragraph: "3.5",
+    checks: ["3.5d", "3.5c"],
     name: "no reader of another process ever sees half a record",
     needs: ["shared"],
     async run(kit) {
@@ -160,29 +148,17 @@ export const sharing: Case[] = [
       for (let look = 0; look < LOOKS || seen.size < versions.length; look++) {
         await nextTurn();
         const token = await kit.store.findToken({ userSignature: { name: "torn" } });
-        seen.add(token?.accessToken);
-        const version = versions.find((candidate) => candidate.accessToken === token?.accessToken);
-        assert.notEqual(version, undefined, "the record must never be gone while it is saved anew");
-        assert.deepEqual(
-          {
-            clientSecret: token?.clientSecret,
-            refreshToken: token?.refreshToken,
-            expiresAt: token?.expiresAt,
-            apiDomain: token?.apiDomain,
-          },
-          {
-            clientSecret: version?.clientSecret,
-            refreshToken: version?.refreshToken,
-            expiresAt: version?.expiresAt,
-            apiDomain: version?.apiDomain,
-          },
-        );
+        check(token !== null, "the record, which is there all the time", "null");
+        const { accessToken } = plain(token);
+        seen.add(accessToken);
+        const version = versions.find((candidate) => candidate.accessToken === accessToken);
+        expectToken(token, version ?? versions[0]!);
       }
-      assert.ok((await writing.stop()).saves > 0);
+      check((await writing.stop()).saves > 0, "saves meanwhile", "none");
     },
   },
   {
-    paragraph: "4.2",
+    checks: ["4.2b"],
     name: "deleteTokens is one step for a reader in another process",
     needs: ["shared"],
     async run(kit) {
@@ -202,11 +178,16 @@ export const sharing: Case[] = [
       await deleting.result;
       seen.add((await kit.store.getTokens()).length);
       seen.delete(RECORDS);
-      assert.deepEqual([...seen], [0], "a reader must see all records or none");
+      const between = [...seen].filter((count) => count !== 0);
+      check(
+        between.length === 0,
+        `a reader that sees all ${RECORDS} records or none`,
+        `${between.join(", ")} of them`,
+      );
     },
   },
   {
-    paragraph: "5.5",
+    checks: ["5.5d", "3.1e"],
     name: "what one process has saved or deleted, another sees at once",
     needs: ["shared"],
     async run(kit) {
@@ -217,18 +198,22 @@ export const sharing: Case[] = [
           refreshToken: `v${time}`,
         });
         const found = await child.run("findToken", { query: { userSignature: { name: "seen" } } });
-        assert.deepEqual(found, saved.toPlain());
+        same(found, plain(saved), "what the other process finds");
         const [outcome] = await child.run("save", {
           tokens: [{ userSignature: { name: "seen" }, accessToken: `a${time}` }],
         });
         const mine = await kit.store.findToken({ userSignature: { name: "seen" } });
-        assert.equal(mine?.revision, outcome?.revision);
-        assert.equal(mine?.accessToken, `a${time}`);
+        expectToken(mine, {
+          ...plain(saved),
+          accessToken: `a${time}`,
+          expiresAt: null,
+          revision: outcome?.revision,
+        });
       }
       const id = (await kit.store.getTokens())[0]?.id ?? "";
       await child.run("deleteToken", { id });
-      assert.equal(await kit.store.findTokenById(id), null);
-      assert.equal(await kit.store.findToken({ userSignature: { name: "seen" } }), null);
+      expectNull(await kit.store.findTokenById(id));
+      expectNull(await kit.store.findToken({ userSignature: { name: "seen" } }));
     },
   },
 ];

@@ -1,11 +1,20 @@
-import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { TokenStore } from "@tokenkeep/core";
 import type { Case } from "../case.js";
+import { check, expectIds, expectRejection, plain, same } from "../expect.js";
+import { inTime } from "../in-time.js";
+import { show } from "../show.js";
 
 /** Locks within one store. Those of several processes are in section-6-processes.ts. */
 
 /** A short lease, where the module hands `leaseMs` on. Where it does not, the cases say the same, later. */
 export const LEASE_MS = 900;
+
+/** Above the default time limit, for a module that does not hand the option on. */
+const LATEST_MS = 15_000;
+
+/** Soon enough after the lock is free, on a busy machine too. */
+const SOON_MS = 2000;
 
 // Each is another lock than every other.
 const KEYS: readonly string[] = [
@@ -36,25 +45,37 @@ const KEYS: readonly string[] = [
   `${"k".repeat(4999)}l`,
 ];
 
-const lockError = (code: string) => ({ name: "TokenStoreError", code });
+/** Fails unless the call is rejected with this very value. */
+async function expectReason(call: Promise<unknown>, reason: Error): Promise<void> {
+  const came = await call.then(
+    (value) => `success: ${show(value)}`,
+    (error: unknown) => (error === reason ? undefined : show(error)),
+  );
+  check(came === undefined, `a rejection with the very error ${show(reason)}`, came ?? "");
+}
+
+/** Fails unless the lock can be had now. */
+async function expectFree(store: TokenStore, key = "key"): Promise<void> {
+  same(await store.withLock(key, () => "free", { timeoutMs: 2000 }), "free", "what withLock returns");
+}
 
 export const locks: Case[] = [
   {
-    paragraph: "6.1",
+    checks: ["6.1c"],
     name: "withLock returns what the work returns, and knows its key and fence",
     needs: ["locks"],
     async run({ store }) {
-      assert.equal(await store.withLock("key", () => 42), 42);
+      same(await store.withLock("key", () => 42), 42, "what withLock returns");
       const seen = await store.withLock("key", async (lease) => ({
         key: lease.key,
         isFence: Number.isSafeInteger(lease.fence) && lease.fence > 0,
         aborted: lease.signal.aborted,
       }));
-      assert.deepEqual(seen, { key: "key", isFence: true, aborted: false });
+      same(seen, { key: "key", isFence: true, aborted: false }, "what work knows of its lease");
     },
   },
   {
-    paragraph: "6.1",
+    checks: ["6.1a"],
     name: "callers of one process never run at the same time",
     needs: ["locks"],
     async run({ store }) {
@@ -67,26 +88,23 @@ export const locks: Case[] = [
         inside--;
       };
       await Promise.all(Array.from({ length: 20 }, () => store.withLock("key", work, { timeoutMs: 30_000 })));
-      assert.equal(most, 1);
+      same(most, 1, "the most holders at the same time");
     },
   },
   {
-    paragraph: "6.1",
+    checks: ["6.1b"],
     name: "two stores of one space exclude each other",
     needs: ["locks", "shared"],
     async run(kit) {
       const [one, two] = await Promise.all([kit.open(), kit.open()]);
       await one.withLock("key", async () => {
-        await assert.rejects(
-          two.withLock("key", () => "ran", { timeoutMs: 50 }),
-          lockError("ERR_LOCK_TIMEOUT"),
-        );
+        await expectRejection(() => two.withLock("key", () => "ran", { timeoutMs: 50 }), "ERR_LOCK_TIMEOUT");
       });
-      assert.equal(await two.withLock("key", () => "ran"), "ran");
+      await expectFree(two);
     },
   },
   {
-    paragraph: "6.1",
+    checks: ["6.1d", "6.1e"],
     name: "the work's own error comes through as it is, and the lock is free after it",
     needs: ["locks"],
     async run({ store }) {
@@ -99,17 +117,13 @@ export const locks: Case[] = [
           throw own;
         },
       ]) {
-        await assert.rejects(store.withLock("key", work), (error) => error === own);
-        assert.equal(
-          await store.withLock("key", () => "free", { timeoutMs: 500 }),
-          "free",
-          "the lock must be released when the work throws",
-        );
+        await expectReason(store.withLock("key", work), own);
+        await expectFree(store);
       }
     },
   },
   {
-    paragraph: "6.1",
+    checks: ["6.1f"],
     name: "locks of different keys don't meet, whatever the keys contain",
     needs: ["locks"],
     async run({ store }) {
@@ -119,7 +133,7 @@ export const locks: Case[] = [
         await store.withLock(
           key,
           async (lease) => {
-            assert.equal(lease.key, key);
+            same(lease.key, key, "lease.key");
             await hold(depth + 1);
           },
           { timeoutMs: 1000 },
@@ -129,63 +143,61 @@ export const locks: Case[] = [
     },
   },
   {
-    paragraph: "6.1",
+    checks: ["6.1f"],
     name: "locks of different namespaces don't meet",
     needs: ["locks", "namespaces"],
     async run(kit) {
       const [one, two] = await Promise.all([kit.open({ namespace: "n" }), kit.open({ namespace: "n:" })]);
       const result = await one.withLock("key", () => two.withLock("key", () => "both", { timeoutMs: 1000 }));
-      assert.equal(result, "both");
+      same(result, "both", "what withLock returns");
     },
   },
   {
-    paragraph: "6.2",
+    checks: ["6.2c"],
     name: "work that takes longer than the lease keeps the lock",
     needs: ["locks"],
     async run(kit) {
       const store = await kit.open({ leaseMs: LEASE_MS });
       await store.withLock("key", async (lease) => {
-        await assert.rejects(
-          store.withLock("key", () => "ran", { timeoutMs: LEASE_MS * 2.5 }),
-          lockError("ERR_LOCK_TIMEOUT"),
-          "a living holder's lease must be renewed",
+        await expectRejection(
+          () => store.withLock("key", () => "ran", { timeoutMs: LEASE_MS * 2.5 }),
+          "ERR_LOCK_TIMEOUT",
         );
-        assert.equal(lease.signal.aborted, false);
+        same(lease.signal.aborted, false, "lease.signal.aborted");
       });
     },
   },
   {
-    paragraph: "6.2",
+    checks: ["6.2c", "6.1b"],
     name: "another store does not get a lock that is held for longer than the lease",
     needs: ["locks", "shared"],
     async run(kit) {
       const one = await kit.open({ leaseMs: LEASE_MS });
       const two = await kit.open({ leaseMs: LEASE_MS });
       await one.withLock("key", async (lease) => {
-        await assert.rejects(
-          two.withLock("key", () => "ran", { timeoutMs: LEASE_MS * 2.5 }),
-          lockError("ERR_LOCK_TIMEOUT"),
-          "a living holder's lease must be renewed",
+        await expectRejection(
+          () => two.withLock("key", () => "ran", { timeoutMs: LEASE_MS * 2.5 }),
+          "ERR_LOCK_TIMEOUT",
         );
-        assert.equal(lease.signal.aborted, false);
+        same(lease.signal.aborted, false, "lease.signal.aborted");
       });
     },
   },
   {
-    paragraph: "6.3",
+    checks: ["6.3d"],
     name: "the fence grows with every grant",
     needs: ["locks"],
     async run({ store }) {
       let last = 0;
       for (let time = 0; time < 5; time++) {
         const fence = await store.withLock("key", (lease) => lease.fence);
-        assert.ok(fence > last, `fence ${fence} must be greater than the one before, ${last}`);
+        check(fence > last, `a fence above the one before, ${last}`, String(fence));
         last = fence;
       }
     },
   },
   {
-    paragraph: "6.3",
+    checks: ["6.3d"],
     name: "the fence goes on growing when the store is opened again",
     needs: ["locks", "shared"],
     async run(kit) {
@@ -194,67 +206,78 @@ export const locks: Case[] = [
       await first.deleteTokens();
       await first.close();
       const after = await (await kit.open()).withLock("key", (lease) => lease.fence);
-      assert.ok(after > before, `fence ${after} must be greater than the one before, ${before}`);
+      check(after > before, `a fence above the one before, ${before}`, String(after));
     },
   },
   {
-    paragraph: "6.4",
+    checks: ["6.4a", "7.2d"],
     name: "not getting the lock in time is ERR_LOCK_TIMEOUT, retryable, and the work does not run",
     needs: ["locks"],
     async run({ store }) {
       let ran = false;
       await store.withLock("key", async () => {
         for (const timeoutMs of [50, 0]) {
-          await assert.rejects(
-            store.withLock(
-              "key",
-              () => {
-                ran = true;
-              },
-              { timeoutMs },
-            ),
-            { ...lockError("ERR_LOCK_TIMEOUT"), retryable: true },
-          );
+          const work = (): void => {
+            ran = true;
+          };
+          const call = () => store.withLock("key", work, { timeoutMs });
+          same((await expectRejection(call, "ERR_LOCK_TIMEOUT")).retryable, true, "retryable");
         }
       });
       await store.withLock("key", () => {});
-      assert.equal(ran, false);
+      check(!ran, "work that does not run", "it ran");
     },
   },
   {
-    paragraph: "6.4",
+    checks: ["6.4b"],
     name: "timeoutMs 0 gets a lock that is free",
     needs: ["locks"],
     async run({ store }) {
-      assert.equal(await store.withLock("key", () => "free", { timeoutMs: 0 }), "free");
-      assert.equal(await store.withLock("key", () => "free", { timeoutMs: 0 }), "free");
+      for (const time of ["once", "again"]) {
+        same(await store.withLock("key", () => time, { timeoutMs: 0 }), time, "what withLock returns");
+      }
     },
   },
   {
-    paragraph: "6.4",
+    checks: ["6.4a", "7.3b"],
+    name: "a wait without a limit of its own ends with the store's",
+    needs: ["locks"],
+    async run(kit) {
+      const store = await kit.open({ timeoutMs: 300 });
+      let ran = false;
+      await store.withLock("key", async () => {
+        const waiting = store.withLock("key", () => {
+          ran = true;
+        });
+        await expectRejection(() => inTime(waiting, LATEST_MS), "ERR_LOCK_TIMEOUT");
+      });
+      check(!ran, "work that does not run", "it ran");
+    },
+  },
+  {
+    checks: ["6.4c"],
     name: "an aborted wait rejects with the signal's reason, and takes nothing with it",
     needs: ["locks"],
     async run({ store }) {
       const reason = new Error("the caller's own reason");
-      const isReason = (error: unknown): boolean => error === reason;
       let ran = false;
       const work = (): void => {
         ran = true;
       };
-      await assert.rejects(store.withLock("key", work, { signal: AbortSignal.abort(reason) }), isReason);
+      await expectReason(store.withLock("key", work, { signal: AbortSignal.abort(reason) }), reason);
       await store.withLock("key", async () => {
         const abort = new AbortController();
-        const waiting = assert.rejects(store.withLock("key", work, { signal: abort.signal }), isReason);
+        const waiting = expectReason(store.withLock("key", work, { signal: abort.signal }), reason);
         await sleep(20);
         abort.abort(reason);
         await waiting;
       });
-      assert.equal(ran, false, "the work of an aborted wait must not run");
-      assert.equal(await store.withLock("key", () => "free"), "free");
+      check(!ran, "work that does not run, since its wait was aborted", "it ran");
+      await expectFree(store);
     },
   },
   {
-    paragraph: "6.4",
+    checks: ["6.4d"],
     name: "a signal that aborts once the work runs ends nothing",
     needs: ["locks"],
     async run({ store }) {
@@ -268,11 +291,11 @@ export const locks: Case[] = [
         },
         { signal: abort.signal },
       );
-      assert.equal(result, "done");
+      same(result, "done", "what withLock returns");
     },
   },
   {
-    paragraph: "6.5",
+    checks: ["6.5b", "6.3d"],
     name: "many waiters all get the lock",
     needs: ["locks"],
     async run(kit) {
@@ -282,34 +305,57 @@ export const locks: Case[] = [
           stores[index % stores.length]!.withLock("key", (lease) => lease.fence, { timeoutMs: 30_000 }),
         ),
       );
-      assert.equal(new Set(got).size, 30, "each grant must have a fence of its own");
+      same(new Set(got).size, 30, "the number of fences of 30 grants");
     },
   },
   {
-    paragraph: "6.5",
+    checks: ["6.5a"],
+    name: "a waiter gets the lock soon after it is free",
+    needs: ["locks"],
+    async run(kit) {
+      const waiters = kit.capabilities.shared ? [kit.store, await kit.open()] : [kit.store];
+      for (const waiter of waiters) {
+        let freedAt = 0;
+        let waiting: Promise<number> | undefined;
+        await kit.store.withLock("key", async () => {
+          waiting = waiter.withLock("key", () => Date.now(), { timeoutMs: 30_000 });
+          await sleep(300);
+          freedAt = Date.now();
+        });
+        const waited = ((await waiting) ?? 0) - freedAt;
+        check(waited <= SOON_MS, `the lock within ${SOON_MS} ms after it was free`, `${waited} ms later`);
+      }
+    },
+  },
+  {
+    checks: ["6.5d"],
     name: "finding, saving and deleting need no lock and are not held up by one",
     needs: ["locks"],
     async run({ store }) {
       await store.withLock("user-1", async () => {
         const saved = await store.saveToken({ userSignature: { name: "user-1" }, refreshToken: "r" });
-        assert.equal((await store.findToken({ userSignature: { name: "user-1" } }))?.revision, 1);
-        await store.deleteToken(saved.id ?? "");
+        same(
+          plain(await store.findToken({ userSignature: { name: "user-1" } })),
+          plain(saved),
+          "what findToken finds",
+        );
+        await store.deleteToken(plain(saved).id ?? "");
         await store.saveToken({ userSignature: { name: "user-1" }, refreshToken: "r2" });
         await store.deleteTokens();
-        assert.deepEqual(await store.getTokens(), []);
+        expectIds(await store.getTokens(), []);
       });
     },
   },
   {
-    paragraph: "6.5",
+    checks: ["6.5e"],
     name: "deleteTokens does not free a lock",
     needs: ["locks"],
     async run({ store }) {
       await store.withLock("key", async () => {
         await store.deleteTokens();
-        await assert.rejects(
-          store.withLock("key", () => "ran", { timeoutMs: 30 }),
-          lockError("ERR_LOCK_TIMEOUT"),
+        await expectRejection(
+          () => store.withLock("key", () => "ran", { timeoutMs: 30 }),
+          "ERR_LOCK_TIMEOUT",
         );
       });
     },

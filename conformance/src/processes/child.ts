@@ -1,6 +1,8 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { show } from "../show.js";
+import { describeJob } from "./describe.js";
 import type {
   ChildMessage,
   JobName,
@@ -15,6 +17,8 @@ import type {
 export interface ChildSource {
   readonly moduleUrl: string | URL;
   readonly space: StartMessage["space"];
+  /** Notes what the child does, for the story of a failure. */
+  note?(what: string): (result: string) => void;
 }
 
 /** An error that happened in a child. Has the code of a TokenStoreError, where it was one. */
@@ -47,6 +51,9 @@ interface Pending {
   fail(error: Error): void;
 }
 
+/** How many processes were started for each source: they are told apart by number. */
+const started = new WeakMap<ChildSource, number>();
+
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 /** A process of its own, with the store of the module opened on the space. */
@@ -58,9 +65,14 @@ export class Child {
   #calls = 0;
   #stderr = "";
 
+  readonly #note: (what: string) => (result: string) => void;
+
   private constructor(source: ChildSource, options: OpenOptions) {
     // nothing of the parent's debugger or loaders: a child is a plain Node on plain JavaScript
     this.#process = fork(WORKER, [], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    const number = (started.get(source) ?? 0) + 1;
+    started.set(source, number);
+    this.#note = (what) => source.note?.(`process ${number}: ${what}`) ?? (() => {});
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-2000);
     });
@@ -143,7 +155,11 @@ export class Child {
         fail: reject,
       });
     });
-    result.catch(() => {}); // a killed child's job has nobody waiting for it
+    const tell = this.#note(`store.${describeJob(job, args)}`);
+    result.then(
+      (value) => tell(value === null && job !== "findToken" ? "done" : show(value)),
+      (error) => tell(show(error)), // a killed child's job has nobody else waiting for it
+    );
     this.#send({ kind: "run", call, job, args, startAt });
     return {
       result,
@@ -172,6 +188,7 @@ export class Child {
 
   /** Sends a signal. After `SIGKILL` it waits until the process is gone. */
   async kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
+    this.#note(signal)("");
     this.#process.kill(signal);
     if (signal === "SIGKILL") await this.#ended;
   }
