@@ -47,6 +47,13 @@ export interface Block {
   readonly instructions: Instructions;
 }
 
+export const JAVASCRIPT: ReadonlySet<string> = new Set(["js", "mjs", "javascript"]);
+const OTHER_CODE = new Set(["ts", "mts", "typescript", "cjs", "cts", "jsx", "tsx"]);
+
+export function isCode(language: string): boolean {
+  return JAVASCRIPT.has(language) || OTHER_CODE.has(language);
+}
+
 const KEYS = ["compiled after", "shows", "runs with", "prints"] as const;
 
 /** The code blocks of a file. A comment right above a block, invisible to readers, says how it is tested. */
@@ -66,7 +73,8 @@ export function blocksOf(file: string): Block[] {
       name: `${file}:${at + 1}`,
       language,
       text: body.map((line) => `${line}\n`).join(""),
-      instructions: instructionsOf(commentAbove(lines, at), `${file}:${at + 1}`),
+      // above what is no code, a comment may mean anything
+      instructions: isCode(language) ? instructionsOf(commentAbove(lines, at), `${file}:${at + 1}`) : {},
     });
     at = end;
   }

@@ -5,21 +5,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { type Block, root } from "./markdown.js";
+import { type Block, isCode, JAVASCRIPT, root } from "./markdown.js";
 import { giveDatabases, type Place, type Scheme, SETTINGS } from "./settings.js";
-
-const JAVASCRIPT = new Set(["js", "mjs", "javascript"]);
-const TYPESCRIPT = new Set(["ts", "mts", "typescript"]);
-const OTHER_CODE = new Set(["cjs", "jsx", "tsx", "cts"]);
 
 export type Kind = "run" | "compiled" | "shown" | "not code" | "nothing";
 
 /** What is done with a block. `nothing` is what the test does not allow. */
 export function kindOf({ language, text, instructions }: Block): Kind {
-  const isCode = JAVASCRIPT.has(language) || TYPESCRIPT.has(language) || OTHER_CODE.has(language);
   // a block without a language that looks like a program is one
   const looksLikeCode = language === "" && /^(import|export|const|let|await|class|function)\s/m.test(text);
-  if (!isCode) return looksLikeCode ? "nothing" : "not code";
+  if (!isCode(language)) return looksLikeCode ? "nothing" : "not code";
   if (instructions.shows !== undefined) return "shown";
   if (instructions["compiled after"] !== undefined) return "compiled";
   return JAVASCRIPT.has(language) && settingsOf(instructions["runs with"]).every((name) => name in SETTINGS)
