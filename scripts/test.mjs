@@ -8,6 +8,7 @@ const folders = [
   ...readdirSync("packages").map((name) => join("packages", name)),
   "conformance",
   "examples",
+  "bench",
   "docs/generator",
 ];
 const reports = folders.map((folder) => join(folder, "test-report"));

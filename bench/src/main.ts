@@ -1,47 +1,51 @@
-// `pnpm bench`: all of it, or the backends named: `pnpm bench sqlite memory`.
-import { writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+// `pnpm bench` measures every backend and writes the page; `pnpm bench redis file` measures these alone and
+// prints what it saw; with `--page` their part of the page is written anew.
+import { parseArgs } from "node:util";
 import { ServerNotAvailable } from "@tokenkeep/test-servers";
-import { benchFile } from "./backends/file.js";
-import { benchMemory } from "./backends/memory.js";
-import { benchMongo } from "./backends/mongo.js";
-import { benchMysql } from "./backends/mysql.js";
-import { benchRedis } from "./backends/redis.js";
-import { benchSqlite } from "./backends/sqlite.js";
-import { benchZohoFile } from "./backends/zoho-file.js";
-import { type GroupResult, print } from "./harness.js";
+import { type BackendResult, measureBackend } from "./measure-backend.js";
+import { writePage } from "./page/page.js";
+import type { Bench } from "./subject.js";
 
-const BACKENDS: Record<string, () => Promise<GroupResult[]>> = {
-  memory: benchMemory,
-  sqlite: benchSqlite,
-  file: benchFile,
-  "zoho-file": benchZohoFile,
-  mongo: benchMongo,
-  mysql: benchMysql,
-  redis: benchRedis,
+const BENCHES: Record<string, () => Promise<Bench>> = {
+  memory: async () => (await import("./backends/memory.js")).memoryBench,
+  file: async () => (await import("./backends/file.js")).fileBench,
+  sqlite: async () => (await import("./backends/sqlite.js")).sqliteBench,
+  mysql: async () => (await import("./backends/mysql.js")).mysqlBench,
+  redis: async () => (await import("./backends/redis.js")).redisBench,
+  mongo: async () => (await import("./backends/mongo.js")).mongoBench,
 };
 
-const wanted = process.argv.slice(2).filter((word) => word !== "--");
-const unknown = wanted.filter((name) => !(name in BACKENDS));
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2).filter((word) => word !== "--"),
+  allowPositionals: true,
+  options: {
+    callers: { type: "string", default: "1,8,50" },
+    sizes: { type: "string", default: "100,10000,100000" },
+    rounds: { type: "string", default: "11" },
+    "turn-ms": { type: "string", default: "100" },
+    page: { type: "boolean", default: false },
+  },
+});
+const unknown = positionals.filter((name) => !(name in BENCHES));
 if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(", ")}. There are ${Object.keys(BACKENDS).join(", ")}.`);
+  console.error(`There is no ${unknown.join(", ")}. There are ${Object.keys(BENCHES).join(", ")}.`);
   process.exit(2);
 }
-const results: GroupResult[] = [];
-const notRun: string[] = [];
-for (const [name, bench] of Object.entries(BACKENDS)) {
-  if (wanted.length > 0 && !wanted.includes(name)) continue;
+const numbers = (text: string): number[] => text.split(",").map(Number);
+const options = {
+  callers: numbers(values.callers),
+  sizes: numbers(values.sizes),
+  rounds: Number(values.rounds),
+  turnMs: Number(values["turn-ms"]),
+};
+
+const results: BackendResult[] = [];
+for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
   try {
-    for (const result of await bench()) {
-      print(result);
-      results.push(result);
-    }
+    results.push(await measureBackend(name, await BENCHES[name]!(), options));
   } catch (error) {
     if (!(error instanceof ServerNotAvailable)) throw error;
-    notRun.push(error.message);
-    console.log(`\n${error.message}`);
+    console.log(`\nNOT RUN: ${error.message}`);
   }
 }
-const machine = { node: process.version, cpu: cpus()[0]?.model, cpus: cpus().length };
-writeFileSync("bench-results.json", `${JSON.stringify({ machine, results, notRun }, null, 2)}\n`);
-console.log(`\nMedians of interleaved rounds on Node ${process.version}. In full: bench-results.json`);
+if (values.page || positionals.length === 0) console.log(`\nWritten: ${writePage(results).join(", ")}`);

@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { FileStore } from "@zohocrm/typescript-sdk-8.0";
+import type { Subject } from "./subject.js";
 import { tokenOf } from "./tokens.js";
 import { zohoToken } from "./zoho-token.js";
 
@@ -7,7 +8,7 @@ const HEADER =
   "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
 
 /** The SDK's own store for a file, filled as it would have filled it itself, one save after the other. */
-export function zohoFileStore(path: string, size: number) {
+export function zohoFileStore(path: string, size: number): Subject {
   const lines = Array.from({ length: size }, (_, i) => {
     const token = tokenOf(i);
     return [
@@ -26,8 +27,13 @@ export function zohoFileStore(path: string, size: number) {
   writeFileSync(path, [HEADER, ...lines].join("\n"));
   const store = new FileStore(path);
   return {
-    /** By the user, as after a restart. */
-    find: (i: number) => store.findToken(zohoToken(i)),
-    save: (i: number, version: number) => store.saveToken(zohoToken(i, version)),
+    name: "Zoho SDK's FileStore",
+    kind: "peer",
+    size,
+    durability: "no flush; a crash can cut the file off",
+    callers: [1],
+    // by the user, as after a restart
+    find: (i) => store.findToken(zohoToken(i)),
+    save: (i, version) => store.saveToken(zohoToken(i, version)),
   };
 }
