@@ -1,0 +1,6 @@
+import { ListTokenStore } from "list-token-store";
+
+const store = new ListTokenStore();
+await store.saveToken({ userSignature: { name: "ann@example.com" }, refreshToken: "1000.example" });
+console.log(await store.findToken({ userSignature: { name: "ann@example.com" } }));
+await store.close();

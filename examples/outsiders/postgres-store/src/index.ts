@@ -1,0 +1,1 @@
+export { PostgresTokenStore, type PostgresTokenStoreOptions } from "./postgres-token-store.js";
