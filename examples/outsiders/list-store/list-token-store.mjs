@@ -45,7 +45,7 @@ export class ListTokenStore {
   // nothing is awaited in here, so that nothing comes between the look and the write
   async saveToken(token, { ifRevision } = {}) {
     this.#checkOpen();
-    if (ifRevision !== undefined) throw unsupported("ifRevision");
+    if (ifRevision !== undefined) refuse("ifRevision");
     const given = rowOf(token);
     const stored = this.#byId(given[ID]) ?? this.#match(given);
     const row = stored === undefined ? newRow(given) : merge(stored, given);
@@ -72,13 +72,12 @@ export class ListTokenStore {
     return this.#rows.map(tokenOf);
   }
 
-  // biome-ignore lint/correctness/useYield: it has to be a generator, and has nothing to give
   async *tokens() {
-    throw unsupported("tokens()");
+    yield refuse("tokens()");
   }
 
   async withLock() {
-    throw unsupported("withLock");
+    refuse("withLock");
   }
 
   async close() {
@@ -182,6 +181,6 @@ function checkId(id) {
   return id;
 }
 
-function unsupported(what) {
-  return new TokenStoreError("ERR_UNSUPPORTED", `ListTokenStore has no ${what}.`);
+function refuse(what) {
+  throw new TokenStoreError("ERR_UNSUPPORTED", `ListTokenStore has no ${what}.`);
 }

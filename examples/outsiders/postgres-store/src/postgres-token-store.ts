@@ -15,22 +15,17 @@ export interface PostgresTokenStoreOptions extends StoreOptions {
 export class PostgresTokenStore extends BaseTokenStore {
   /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
   constructor(options: string | PostgresTokenStoreOptions) {
-    const {
-      url,
-      pool: given,
-      schema,
-      ...rest
-    } = typeof options === "string" ? { url: options } : { ...options };
-    const common = checkStoreOptions(rest, []);
+    const given = typeof options === "string" ? { url: options } : options;
+    const common = checkStoreOptions(given, ["url", "pool", "schema"]);
+    const { url, pool: own, schema } = given;
+    if ((url === undefined) === (own === undefined)) throw invalidOption("Give a url, or a pool.");
+    if (own !== undefined && typeof own?.query !== "function") throw invalidOption("pool must be a pg.Pool.");
     checkSchema(schema);
-    if ((url === undefined) === (given === undefined)) throw invalidOption("Give a url, or a pool.");
-    if (given !== undefined && typeof given?.query !== "function")
-      throw invalidOption("pool must be a pg.Pool.");
     const { namespace, timeoutMs } = common;
     const secrets = url === undefined ? [] : passwordsOf(url);
-    const pool = given ?? connect(url!, timeoutMs);
+    const pool = own ?? connect(url!, timeoutMs);
     const end = async () => {
-      if (given === undefined) await pool.end();
+      if (own === undefined) await pool.end();
     };
     super(new PostgresBackend(pool, { namespace, schema, secrets, end }), common);
   }
