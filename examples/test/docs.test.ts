@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { basename } from "node:path";
 import { describeOnServer, type ServerName, type TestServer } from "@tokenkeep/test-servers";
 import { describe, expect, it } from "vitest";
 import { compile } from "./docs/compile.js";
@@ -32,6 +34,10 @@ it("every fragment compiles", () => {
 
 it.each(ofKind("shown"))("$name is the content of its file", ({ text, instructions }) => {
   expect(text).toBe(textOf(instructions.shows!));
+  // and some other test names it, to run it
+  const tests = readdirSync(import.meta.dirname).filter((file) => file.endsWith(".test.ts"));
+  const name = basename(instructions.shows!);
+  expect(tests.filter((file) => textOf(`examples/test/${file}`).includes(name))).not.toEqual([]);
 });
 
 /** Registers the programs that need these servers and no others. */
