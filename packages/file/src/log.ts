@@ -109,8 +109,8 @@ export class Log<S extends State> {
       if (file !== undefined && !(await this.#readInPieces(file))) this.#drop();
       const stat = lookAt(this.#path);
       if (stat === undefined) await this.#make();
-      else if (this.#file?.isCurrent(stat)) return;
-      else if (this.#file?.isAt(stat) !== true) this.#open();
+      else if (this.#file?.isAt(stat)) return;
+      else this.#open();
     }
     throw busyError(this.#path);
   }
@@ -179,9 +179,10 @@ export class Log<S extends State> {
     if (this.#compacting !== undefined || file !== this.#file || file.isSealed) return;
     if (file.lines < Math.max(2 * file.state.size + SPARE_LINES, this.#notBefore)) return;
     const why = whyNotCompact(file);
-    if (why !== undefined) return this.#giveUp(file, why);
-    if (isBeingReplaced(this.#path, file.head.id)) return;
-    this.#compact(file).catch((error) => this.#giveUp(file, String(error)));
+    if (why !== undefined) this.#giveUp(file, why);
+    else if (!isBeingReplaced(this.#path, file.head.id)) {
+      this.#compact(file).catch((error) => this.#giveUp(file, String(error)));
+    }
   }
 
   #compact(file: LogFile<S>): Promise<unknown> {

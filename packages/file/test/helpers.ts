@@ -1,0 +1,91 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { FileTokenStore } from "../dist/index.js";
+
+/** A path in a new directory. */
+export const newPath = (name = "tokens.jsonl"): string =>
+  join(mkdtempSync(join(tmpdir(), "tokenkeep-")), name);
+
+export const linesOf = (path: string): string[] => readFileSync(path, "utf8").split("\n").slice(0, -1);
+
+/** What stands beside the file. */
+export const besides = (path: string): string[] =>
+  readdirSync(dirname(path))
+    .filter((name) => name !== basename(path))
+    .sort();
+
+export async function saveSome(path: string, count: number): Promise<void> {
+  await using store = new FileTokenStore(path);
+  for (let n = 0; n < count; n++) await store.saveToken({ id: `id-${n}`, refreshToken: `refresh-${n}` });
+}
+
+/** Saves `a` until the next save of another is the one that a compaction follows. */
+export async function fillUntilDue(path: string): Promise<void> {
+  await using store = new FileTokenStore(path);
+  for (const id of ["a", "b", "child"]) await store.saveToken({ id, refreshToken: id });
+  while (linesOf(path).length < 2 * 4 + 256 - 1) await store.saveToken({ id: "a", refreshToken: "a" });
+}
+
+export interface Running {
+  readonly child: ChildProcess;
+  readonly lines: () => string[];
+  readonly ended: Promise<unknown>;
+}
+
+/** A child process of a script in this folder. */
+export function start(script: string, args: string[], env: Record<string, string> = {}): Running {
+  const hook = "FAULT" in env ? ["--import", fileURLToPath(new URL("fault-hook.mjs", import.meta.url))] : [];
+  const file = fileURLToPath(new URL(script, import.meta.url));
+  return watch(spawn(process.execPath, [...hook, file, ...args], options(env)));
+}
+
+export function startCommand(command: string, args: string[]): Running {
+  return watch(spawn(command, args, options({})));
+}
+
+function options(env: Record<string, string>) {
+  return {
+    stdio: ["ignore", "pipe", "inherit"] as ["ignore", "pipe", "inherit"],
+    env: { ...process.env, ...env },
+  };
+}
+
+function watch(child: ChildProcess): Running {
+  let text = "";
+  child.stdout?.on("data", (chunk) => {
+    text += chunk;
+  });
+  return { child, lines: () => text.split("\n").slice(0, -1), ended: once(child, "close") };
+}
+
+export async function until(isSo: () => boolean, what: string): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries > 3000) throw new Error(`waited in vain until ${what}`);
+    await sleep(10);
+  }
+}
+
+/** What the steps of a script are, one by one. */
+export async function stepsOf(what: string, path: string): Promise<string[]> {
+  const file = `${newPath()}.steps`;
+  await start("steps.mjs", [what, path], { FAULT: "count", FAULT_FILE: file }).ended;
+  if (!existsSync(file)) throw new Error("the script did not end well");
+  return readFileSync(file, "utf8").split("\n");
+}
+
+/** Runs `work` for each, a few at a time. */
+export async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  const waiting = [...items];
+  const worker = async () => {
+    for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
+  };
+  await Promise.all([worker(), worker(), worker()]);
+}
+
+export const writeLog = (path: string, text: string | Buffer): void =>
+  writeFileSync(path, text, { mode: 0o600 });

@@ -1,0 +1,19 @@
+// Does one thing to a file, step by step, so that a fault can meet it: <what> <path>
+import { FileTokenStore } from "@tokenkeep/file";
+
+const [what, path] = process.argv.slice(2);
+const store = new FileTokenStore(path);
+const save = async () => {
+  const { revision } = await store.saveToken({ id: "child", refreshToken: "child" });
+  process.stdout.write(`${revision}\n`);
+};
+if (what === "open") {
+  globalThis.faultsFrom();
+  await store.getTokens();
+  await save();
+} else {
+  await store.getTokens();
+  globalThis.faultsFrom();
+  await save(); // `compact`: the test made the file so long that this is the save which is followed by a compaction
+}
+await store.close();
