@@ -4,16 +4,16 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { junitOf, markdownOf, textOf } from "./report.js";
-import { runConformance } from "./run.js";
+import { type RunOptions, runConformance, select } from "./run.js";
 
 const USAGE = `Usage: conformance ./my-store.mjs [options]
 
 Checks a token store against the contract. The module's default export is
-{ name, open(space, { namespace, timeoutMs, leaseMs }), destroy?(space) }.
+{ name, open(space, { namespace, timeoutMs, leaseMs }), destroy?(space) }. See the README.
 
-  --only 3.4        only this paragraph, or section (3); may be given again
-  --seed N          repeat what a run with this seed did
-  --rounds N        how often each kill test kills (3)
+  --only 3.4        only this paragraph, section (3) or sentence (3.4a); may be given again
+  --seed N          make the same random choices as the run with this seed
+  --rounds N        how often a kill test kills and, times 20, how many random sequences are tried (3)
   --json FILE       write the report as JSON
   --junit FILE      write the report as JUnit XML
   --markdown FILE   write a table for the store's README
@@ -37,10 +37,9 @@ async function main(): Promise<number> {
     only: values.only,
     seed: count("seed", values.seed),
     rounds: count("rounds", values.rounds),
-    onProgress: progress,
+    onProgress: progressOf(values.only),
   });
-  if (report.cases.length === 0) throw new Misuse("No case is of that paragraph.");
-  if (process.stdout.isTTY) process.stdout.write(CLEAR_LINE);
+  if (report.cases.length === 0) throw new Misuse(`There is no case of ${values.only?.join(", ")}.`);
   console.log(textOf(report));
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
   if (values.junit !== undefined) await writeFile(values.junit, junitOf(report));
@@ -74,17 +73,25 @@ function count(name: string, text: string | undefined): number | undefined {
   return Number(text);
 }
 
-function progress(
-  result: { name: string; paragraph: string; status: string },
-  done: number,
-  total: number,
-): void {
-  if (process.stdout.isTTY) {
-    const line = `${done}/${total} ${result.paragraph} ${result.name}`;
-    process.stdout.write(`${CLEAR_LINE}${line.slice(0, (process.stdout.columns ?? 80) - 1)}`);
-  } else if (result.status === "failed") {
-    console.log(`failed: ${result.paragraph} ${result.name}`);
-  }
+/** Tells how far the run is: on a terminal in a line that changes, elsewhere a line for each failure. */
+function progressOf(only: readonly string[] | undefined): NonNullable<RunOptions["onProgress"]> {
+  const cases = select(only);
+  let failed = 0;
+  const draw = (done: number): void => {
+    const next = cases[done];
+    const failures = failed > 0 ? `${failed} failed, ` : "";
+    const line = next === undefined ? "" : `${done}/${cases.length} ${failures}now: ${next.name}`;
+    process.stdout.write(`${CLEAR_LINE}${line.slice(0, (process.stdout.columns || 80) - 1)}`);
+  };
+  if (process.stdout.isTTY) draw(0);
+  return (result, done) => {
+    if (result.status === "failed") {
+      failed++;
+      if (process.stdout.isTTY) process.stdout.write(CLEAR_LINE);
+      console.log(`failed: ${result.paragraph} ${result.name}`);
+    }
+    if (process.stdout.isTTY) draw(done);
+  };
 }
 
 try {

@@ -3,6 +3,9 @@ import type { CaseResult, Report } from "./run.js";
 
 type Counts = Readonly<Record<CaseResult["status"], number>>;
 
+/** So many failures are told in full: who has more of them mends the first ones first. */
+const IN_FULL = 20;
+
 /** The report for a terminal: a line per paragraph, then each failure in full. */
 export function textOf(report: Report): string {
   const { summary, cases, seed } = report;
@@ -14,8 +17,13 @@ export function textOf(report: Report): string {
     lines.push(`  ${mark} ${paragraph} ${title} ${notes(counts)}`);
   }
   const failures = cases.filter(({ status }) => status === "failed");
-  for (const { paragraph, name, message } of failures) {
+  for (const { paragraph, name, message } of failures.slice(0, IN_FULL)) {
     lines.push("", `✗ ${paragraph} ${name}`, ...message.split("\n").map((line) => `    ${line}`));
+  }
+  const others = failures.slice(IN_FULL);
+  if (others.length > 0) {
+    lines.push("", `And ${others.length} more, which --only tells in full:`);
+    lines.push(...others.map(({ paragraph, name }) => `✗ ${paragraph} ${name}`));
   }
   lines.push(
     "",

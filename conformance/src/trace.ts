@@ -59,7 +59,7 @@ export function traced(store: TokenStore, as: string, trace: Trace): TokenStore 
         }
         if (isPromise(result)) {
           result.then(
-            (settled) => tell(settled === undefined ? "resolves" : showAnswer(settled, args[0])),
+            (settled) => tell(showAnswer(settled, args[0])),
             (error) => tell(`rejects with ${show(error)}`),
           );
           return result;

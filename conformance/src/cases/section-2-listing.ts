@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenStore } from "@tokenkeep/core";
-import type { Case } from "../case.js";
+import type { Case, Kit } from "../case.js";
 import { check, expectIds, expectNull, expectToken, plain, same } from "../expect.js";
 import { whole } from "../samples.js";
 
@@ -19,13 +19,15 @@ async function idsOf(store: TokenStore): Promise<string[]> {
 }
 
 const MANY = 600;
-async function fillMany(store: TokenStore): Promise<string[]> {
+async function fillMany({ store, startOver, note }: Kit): Promise<string[]> {
   const ids = Array.from({ length: MANY }, (_, index) => `many-${(index * 7919) % MANY}`);
   for (let start = 0; start < MANY; start += 20) {
     await Promise.all(
       ids.slice(start, start + 20).map((id) => store.saveToken({ id, refreshToken: `refresh-${id}` })),
     );
   }
+  startOver();
+  note(`(${MANY} records are saved, such as { id: "many-1", refreshToken: "refresh-many-1" })`)("");
   return ids;
 }
 
@@ -77,8 +79,9 @@ export const listing: Case[] = [
   {
     checks: ["2.9b"],
     name: "getTokens gives each of many records once",
-    async run({ store }) {
-      const ids = await fillMany(store);
+    async run(kit) {
+      const { store } = kit;
+      const ids = await fillMany(kit);
       const got = (await store.getTokens()).map((token) => plain(token).id).sort();
       same(got, [...ids].sort(), "the ids");
     },
@@ -98,8 +101,9 @@ export const listing: Case[] = [
     checks: ["2.9d"],
     name: "tokens() gives many records once each, those of one millisecond too",
     needs: ["iteration"],
-    async run({ store }) {
-      await fillMany(store);
+    async run(kit) {
+      const { store } = kit;
+      await fillMany(kit);
       const expected = (await store.getTokens()).map((token) => plain(token).id);
       same(await idsOf(store), expected, "the ids, as getTokens() orders them");
     },
@@ -108,8 +112,9 @@ export const listing: Case[] = [
     checks: ["2.9e"],
     name: "tokens() misses and repeats no record that stays, while others are saved, updated and deleted",
     needs: ["iteration"],
-    async run({ store }) {
-      const ids = await fillMany(store);
+    async run(kit) {
+      const { store } = kit;
+      const ids = await fillMany(kit);
       const deleted = new Set(ids.filter((_, index) => index % 5 === 0));
       const doomed = [...deleted];
       const seen: string[] = [];

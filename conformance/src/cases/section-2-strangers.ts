@@ -20,7 +20,7 @@ export const strangers: Case[] = [
   ...TOKEN_KINDS.map(
     (kind): Case => ({
       checks: ["2.4a", "2.4b", "2.4c"],
-      name: `a ${kind} leads to a record of no other user and no other client`,
+      name: `the ${kind} leads to a record of no other user and no other client`,
       async run({ store }) {
         for (const user of CHOICES) {
           for (const client of CHOICES) {
