@@ -1,0 +1,122 @@
+// What users get, on every Node that they run: `node scripts/matrix.mjs [20 22 24 26]`. The packed packages are
+// loaded, put through the conformance kit, and tried with Zoho's SDKs; then comes a table of what passed.
+
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { runKit } from "./packages/kit.mjs";
+import { checkLoading } from "./packages/loading.mjs";
+import { cache, environmentOf, findNode } from "./packages/node.mjs";
+import { packPackages, projectOf } from "./packages/pack.mjs";
+import { readReadme, runProgram } from "./packages/readme.mjs";
+import { onServer, SERVER_OF } from "./packages/servers.mjs";
+import { run, versionsOf } from "./packages/workspace.mjs";
+
+const SDKS = ["@zohocrm/typescript-sdk-8.0", "@zohocrm/nodejs-sdk-8.0"];
+const majors = process.argv.length > 2 ? process.argv.slice(2) : ["20", "22", "24", "26"];
+const folder = await mkdtemp(join(tmpdir(), "tokenkeep-matrix-"));
+const table = new Map();
+const failures = [];
+const notRun = new Set();
+
+try {
+  const tarballs = await packPackages(folder);
+  for (const major of majors) {
+    const node = await findNode(major);
+    const row = {};
+    table.set(node.version, row);
+    const dependencies = { ...versionsOf(), ...versionsOf(SDKS) };
+    const project = await installed(node, "all", projectOf(tarballs, { dependencies }));
+    await cell(row, "loading", async () => `${await checkLoading(project, node.program)} entries`);
+    for (const store of ["memory", "file", "sqlite"]) await cell(row, store, () => kit(project, store, node));
+    if (Number(major) >= 22) {
+      const names = ["@tokenkeep/sqlite", "@tokenkeep/conformance"];
+      const manifest = projectOf(tarballs, { names, dependencies: { "better-sqlite3": "13" } });
+      const newer = await installed(node, "newer", manifest);
+      await cell(row, "sqlite 13", () => kit(newer, "sqlite", node));
+    }
+    await cell(row, "zoho-crm", () => bothSdks(project, node));
+    for (const [name, server] of Object.entries(SERVER_OF)) {
+      const store = name.split("/")[1];
+      await cell(row, store, () => onServer(server, (url) => kit(project, store, node, url)));
+    }
+  }
+} finally {
+  await rm(folder, { recursive: true, force: true });
+}
+
+console.log(`\nCases of the kit that passed, by Node:\n`);
+const columns = [...new Set([...table.values()].flatMap((row) => Object.keys(row)))];
+const lines = [
+  ["Node", ...columns],
+  ["---", ...columns.map(() => "---")],
+];
+for (const [version, row] of table) lines.push([version, ...columns.map((column) => row[column] ?? "–")]);
+for (const line of lines) console.log(`| ${line.join(" | ")} |`);
+for (const sentence of [...failures, ...notRun]) console.log(`\n${sentence}`);
+const cells = [...table.values()].flatMap((row) => Object.values(row));
+const passed = cells.filter((text) => !/FAILED|NOT RUN/.test(text)).length;
+console.log(
+  `\n${passed} passed, ${failures.length} failed, ${cells.length - passed - failures.length} skipped`,
+);
+process.exitCode = failures.length > 0 ? 1 : 0;
+
+async function cell(row, column, work) {
+  const [version] = [...table].find(([, each]) => each === row);
+  const start = Date.now();
+  try {
+    row[column] = await work();
+    if (row[column].includes("NOT RUN")) {
+      notRun.add(row[column]);
+      row[column] = "NOT RUN";
+    }
+  } catch (error) {
+    row[column] = "FAILED";
+    failures.push(`${column} on Node ${version}: ${error.message}`);
+  }
+  console.log(`Node ${version}, ${column}: ${row[column]} (${((Date.now() - start) / 1000).toFixed(0)} s)`);
+}
+
+async function kit(project, store, { program }, url) {
+  const { summary, cases } = await runKit(project, store, { program, url });
+  const failed = cases.filter(({ status }) => status === "failed");
+  if (failed.length > 0) throw new Error(failed.map(({ name, message }) => `${name}\n${message}`).join("\n"));
+  return String(summary.passed);
+}
+
+async function bothSdks(project, { program: node }) {
+  const { program } = await readReadme("packages/zoho-crm");
+  for (const sdk of SDKS) {
+    await rm(join(project, "tokens.db"), { force: true });
+    await runProgram(project, program.replace(SDKS[0], sdk), { node });
+  }
+  return `${SDKS.length} SDKs`;
+}
+
+async function installed(node, name, manifest) {
+  const project = join(folder, `${name}-${node.major}`);
+  await mkdir(project);
+  await writeFile(join(project, "package.json"), JSON.stringify(manifest));
+  const env = environmentOf(node);
+  const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
+  await run("npm", ["install", ...flags], { cwd: project, env });
+  await compiled(project, node, env);
+  return project;
+}
+
+/** Compiles better-sqlite3 for this Node, or takes what was compiled last time. */
+async function compiled(project, node, env) {
+  const driver = join(project, "node_modules/better-sqlite3");
+  if (existsSync(join(driver, "prebuilds"))) return; // 13 brings it along
+  const binary = "build/Release/better_sqlite3.node";
+  const { version } = JSON.parse(await readFile(join(driver, "package.json"), "utf8"));
+  const kept = join(cache, `better-sqlite3-${version}-${node.version}.node`);
+  if (!existsSync(kept)) {
+    await run("npm", ["rebuild", "better-sqlite3"], { cwd: project, env });
+    await mkdir(cache, { recursive: true });
+    await copyFile(join(driver, binary), kept);
+  }
+  await mkdir(join(driver, "build/Release"), { recursive: true });
+  await copyFile(kept, join(driver, binary));
+}
