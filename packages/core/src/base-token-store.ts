@@ -9,7 +9,7 @@ import { checkStoreOptions, invalidOption, type StoreOptions } from "./options.j
 import type { TokenRecord } from "./record.js";
 import { isDecisive, matchOf } from "./rules.js";
 import { checkRevision, save } from "./save.js";
-import { isPromise, TimeLimit } from "./time-limit.js";
+import { isPromise, type TimeLimit, TimeLimits } from "./time-limit.js";
 import { fieldsOf, type OAuthToken, SECRETS, type TokenInput, tokenOf } from "./token.js";
 import type { Capabilities, Lease, LockOptions, SaveOptions, TokenStore } from "./token-store.js";
 
@@ -26,6 +26,7 @@ export class BaseTokenStore implements TokenStore {
   readonly capabilities: Capabilities;
   readonly #backend: Backend;
   readonly #timeoutMs: number;
+  readonly #limits: TimeLimits;
   readonly #saves = new Line();
   readonly #locks: Locks | undefined;
   #state: "new" | "open" | "closed" = "new";
@@ -44,10 +45,11 @@ export class BaseTokenStore implements TokenStore {
     const { timeoutMs, leaseMs } = checkStoreOptions(options, []);
     this.#backend = backend;
     this.#timeoutMs = timeoutMs;
+    this.#limits = new TimeLimits(timeoutMs, backend.name);
     const { leases } = backend;
     if (leases !== undefined) {
       const explain = (error: unknown) => this.#explain(error, []);
-      this.#locks = new Locks(leases, { name: backend.name, leaseMs, timeoutMs, explain });
+      this.#locks = new Locks(leases, { name: backend.name, leaseMs, limits: this.#limits, explain });
     }
     this.capabilities = Object.freeze({
       durable: backend.durable,
@@ -86,7 +88,7 @@ export class BaseTokenStore implements TokenStore {
   async saveToken(token: TokenInput, options: SaveOptions = {}): Promise<OAuthToken> {
     const fields = fieldsOf(token);
     const ifRevision = checkRevision(options);
-    const limit = this.#newLimit();
+    const limit = this.#limits.start();
     const seen: TokenFields[] = [fields];
     // Callers of this process that save one token wait for each other here instead of racing for the record.
     const turn = this.#saves.join(fields.id ?? lookupsFor(fields, true)[0]?.key ?? "");
@@ -148,7 +150,7 @@ export class BaseTokenStore implements TokenStore {
     // like #call, but what the work throws is the caller's own and passes as it is
     this.#enter();
     try {
-      await this.#open(this.#newLimit()).catch((error) => {
+      await this.#open(this.#limits.start()).catch((error) => {
         throw this.#explain(error, []);
       });
       return await locks.hold(key, work, wait);
@@ -181,13 +183,11 @@ export class BaseTokenStore implements TokenStore {
           this.#whenIdle = resolve;
         });
         // a holder of a lock that closes the store inside its work would wait for itself
-        await this.#newLimit()
-          .race(idle)
-          .catch(() => {});
+        await this.#limits.race(idle).catch(() => {});
         await this.#locks?.drop();
       }
       if (!this.#wasUsed) return;
-      await this.#newLimit().race((async () => this.#backend.close())());
+      await this.#limits.race((async () => this.#backend.close())());
     } catch (error) {
       throw this.#explain(error, []);
     }
@@ -199,21 +199,17 @@ export class BaseTokenStore implements TokenStore {
     try {
       let limit = given;
       if (this.#state === "new") {
-        limit ??= this.#newLimit();
+        limit ??= this.#limits.start();
         await this.#open(limit);
       }
       const result = work();
       // what is there already needs no limit, and no clock
-      return isPromise(result) ? await (limit ?? this.#newLimit()).race(result) : result;
+      return isPromise(result) ? await (limit ?? this.#limits.start()).race(result) : result;
     } catch (error) {
       throw this.#explain(error, seen);
     } finally {
       this.#leave();
     }
-  }
-
-  #newLimit(): TimeLimit {
-    return new TimeLimit(this.#timeoutMs, this.#backend.name);
   }
 
   #enter(): void {
@@ -243,7 +239,7 @@ export class BaseTokenStore implements TokenStore {
 
   async #attemptToOpen(): Promise<void> {
     const opening = this.#backend.open();
-    if (isPromise(opening)) await this.#newLimit().race(opening);
+    if (isPromise(opening)) await this.#limits.race(opening);
     if (this.#state === "new") this.#state = "open";
   }
 

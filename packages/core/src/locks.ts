@@ -4,7 +4,7 @@ import { TokenStoreError } from "./errors.js";
 import { Line } from "./line.js";
 import { opaqueKey } from "./lookups.js";
 import { checkMs, invalidOption } from "./options.js";
-import { TimeLimit } from "./time-limit.js";
+import type { TimeLimits } from "./time-limit.js";
 import type { Lease, LockOptions } from "./token-store.js";
 
 /** Pauses between two tries for a lease, in milliseconds: from the first to the last, growing. */
@@ -16,7 +16,7 @@ const PLACE_MS = 5 * LAST_PAUSE_MS;
 interface Settings {
   readonly name: string;
   readonly leaseMs: number;
-  readonly timeoutMs: number;
+  readonly limits: TimeLimits;
   /** Turns a driver's error into a TokenStoreError. */
   readonly explain: (error: unknown) => TokenStoreError;
 }
@@ -56,7 +56,7 @@ export class Locks {
   }
 
   async #acquire(key: string, opaque: string, wait: Wait): Promise<Holding> {
-    const { name, leaseMs, timeoutMs, explain } = this.#settings;
+    const { leaseMs, limits, explain } = this.#settings;
     const owner = randomUUID();
     let asking: Promise<unknown> = Promise.resolve();
     try {
@@ -65,7 +65,7 @@ export class Locks {
         const askedAt = performance.now();
         const answer = call(() => this.#leases.acquire(opaque, owner, leaseMs, PLACE_MS));
         asking = answer;
-        const limited = new TimeLimit(timeoutMs, name).race(answer).catch((error) => {
+        const limited = limits.race(answer).catch((error) => {
           throw explain(error);
         });
         const fence = await wait.for(limited);
@@ -196,11 +196,11 @@ class Holding {
     const wasOver = this.#isOver;
     this.#end();
     if (wasOver) return;
-    const { name, timeoutMs } = this.#settings;
+    const { limits } = this.#settings;
     const inTime = performance.now() < this.#validUntil;
     const releasing = call(() => this.#leases.release(this.#opaque, this.#owner));
     // An answer that does not come changes nothing: the lease held while we worked, and ends by itself.
-    const wasOurs = await new TimeLimit(timeoutMs, name).race(releasing).catch(() => inTime);
+    const wasOurs = await limits.race(releasing).catch(() => inTime);
     if (!wasOurs || !inTime) this.lose("another holder has it, or it ran out");
   }
 }
