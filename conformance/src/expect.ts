@@ -8,7 +8,7 @@ import type {
   TokenStoreError,
   TokenStoreErrorCode,
 } from "@tokenkeep/core";
-import { show } from "./show.js";
+import { isError, show } from "./show.js";
 
 /** Fails: `expected` and `came` are put behind "expected:" and "came:". */
 export function fail(expected: string, came: string): never {
@@ -138,7 +138,7 @@ export function expectError(error: unknown, code: TokenStoreErrorCode, told: Tol
   // the kit's own: a call that did not end
   if (error instanceof AssertionError) throw error;
   const { name, code: came, message } = (error ?? {}) as Partial<TokenStoreError>;
-  if (!(error instanceof Error) || name !== "TokenStoreError" || came !== code) {
+  if (!isError(error) || name !== "TokenStoreError" || came !== code) {
     fail(`TokenStoreError ${code}`, show(error));
   }
   if (typeof message !== "string" || message.trim() === "") fail(`${code} with a message`, "an empty one");

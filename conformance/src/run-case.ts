@@ -6,7 +6,7 @@ import type { Capabilities, TokenStore } from "@tokenkeep/core";
 import type { Case, Kit, OpenOptions, Space, StoreModule } from "./case.js";
 import { quote } from "./contract.js";
 import { inTime } from "./in-time.js";
-import { show } from "./show.js";
+import { isError, show } from "./show.js";
 import { Trace, traced } from "./trace.js";
 
 /** A store as the kit knows it: its module, and what it declares. */
@@ -129,7 +129,7 @@ async function removeSpace(module: StoreModule, space: Space): Promise<void> {
 
 /** The whole story of a failure, in terms of the contract and of calls to the store. */
 function tell(test: Case, trace: Trace, error: unknown): Error {
-  const isFinding = error instanceof Error && error.name === "AssertionError";
+  const isFinding = isError(error) && error.name === "AssertionError";
   const told = new Error(
     [
       `contract: ${quote(test.checks).join("\n          ")}`,

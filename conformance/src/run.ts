@@ -2,6 +2,7 @@ import type { Capabilities } from "@tokenkeep/core";
 import { type Case, paragraphOf } from "./case.js";
 import { allCases } from "./cases/index.js";
 import { loadSubject, reasonNotToRun, runCase, type Subject } from "./run-case.js";
+import { isError } from "./show.js";
 
 /** What to run, and how. */
 export interface RunOptions {
@@ -95,7 +96,7 @@ async function resultOf(test: Case, subject: Subject): Promise<CaseResult> {
       name,
       paragraph,
       status: "failed",
-      message: error instanceof Error ? error.message : String(error),
+      message: isError(error) ? error.message : String(error),
     };
   }
 }

@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /** The longest string that is shown whole. */
 const LONGEST = 80;
 
@@ -11,13 +13,18 @@ export function show(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return value.name === "" ? "(function)" : `(${value.name})`;
   if (typeof value !== "object" || value === null) return String(value);
-  if (value instanceof Error) return showError(value);
+  if (isError(value)) return showError(value);
   if (Array.isArray(value)) return showList(value);
   if (value instanceof AbortSignal) return value.aborted ? "(aborted signal)" : "(signal)";
   if (value instanceof Date) return `new Date(${value.getTime()})`;
   const toPlain: unknown = (value as { toPlain?: unknown }).toPlain;
   if (typeof toPlain === "function") return showProperties(toPlain.call(value) as object, true);
   return showProperties(value, false);
+}
+
+/** Whether it is an error, of a test runner's realm too: in jest, what Node throws is no `Error` of the test's. */
+export function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
 }
 
 function showList(values: readonly unknown[]): string {

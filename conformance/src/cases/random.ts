@@ -4,7 +4,7 @@ import fc from "fast-check";
 import type { Case, Kit } from "../case.js";
 import { expectError, expectIds, expectNull, expectToken, fail, plain } from "../expect.js";
 import { Model, type ModelRecord } from "../model.js";
-import { show } from "../show.js";
+import { isError, show } from "../show.js";
 
 /** How many times as often as a kill test kills (`rounds`) a sequence of calls is tried. */
 const TRIES_PER_ROUND = 20;
@@ -136,7 +136,7 @@ async function compare(
   note(`(random calls, made as short as they can be; seed ${seed} makes them again)`)("");
   await makeAll(calls, store); // its story, and nothing else, is what is told
   const told = calls.map((call) => `store.${call.method}(${"argument" in call ? show(call.argument) : ""})`);
-  const why = result.errorInstance instanceof Error ? result.errorInstance.message : result.errorInstance;
+  const why = isError(result.errorInstance) ? result.errorInstance.message : result.errorInstance;
   fail(`these calls to come to the same each time: ${told.join(", ")}`, `at first a failure:\n${why}`);
 }
 

@@ -1,3 +1,5 @@
+import { types } from "node:util";
+
 /** What went wrong, for a program to switch on. The core README has a paragraph for each. */
 export type TokenStoreErrorCode =
   | "ERR_INVALID_TOKEN"
@@ -65,7 +67,12 @@ export class TokenStoreError extends Error {
  * @returns whether it is a `TokenStoreError`
  */
 export function isTokenStoreError(error: unknown): error is TokenStoreError {
-  return error instanceof Error && error.name === "TokenStoreError" && "code" in error;
+  return isError(error) && error.name === "TokenStoreError" && "code" in error;
+}
+
+// In a test runner's realm, what Node and its drivers throw is of another one.
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
 }
 
 // What a driver's error may keep. Everything else (mysql2's `sql`, ioredis's `command`, mongodb's
@@ -90,7 +97,7 @@ export function withoutSecrets(error: unknown, secrets: Iterable<string> = []): 
     .sort((a, b) => b.length - a.length);
   const clean = (text: string): string =>
     blots.reduce((cleaned, secret) => cleaned.replaceAll(secret, "***"), text);
-  const source = error instanceof Error ? error : new Error(String(error));
+  const source = isError(error) ? error : new Error(String(error));
   const copy = new Error(clean(source.message));
   copy.name = source.name;
   if (source.stack !== undefined) copy.stack = clean(source.stack);
