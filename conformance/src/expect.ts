@@ -1,6 +1,5 @@
 // What cases of the store's answers check with. Tokens are compared by toPlain() and errors known by name and code, since a store
 // may have classes of its own.
-import { AssertionError } from "node:assert/strict";
 import type {
   OAuthToken,
   PlainToken,
@@ -10,9 +9,14 @@ import type {
 } from "@tokenkeep/core";
 import { isError, show } from "./show.js";
 
+/** What a case found wrong, told as what was expected and what came. */
+export class Finding extends Error {
+  override readonly name = "Finding";
+}
+
 /** Fails: `expected` and `came` are put behind "expected:" and "came:". */
 export function fail(expected: string, came: string): never {
-  throw new AssertionError({ message: `expected: ${expected}\ncame:     ${came}` });
+  throw new Finding(`expected: ${expected}\ncame:     ${came}`);
 }
 
 /** Fails unless `condition` holds. */
@@ -136,7 +140,7 @@ export async function expectRejection(
 /** Fails unless `error` is the store's error with this code. */
 export function expectError(error: unknown, code: TokenStoreErrorCode, told: Told = {}): TokenStoreError {
   // the kit's own: a call that did not end
-  if (error instanceof AssertionError) throw error;
+  if (error instanceof Finding) throw error;
   const { name, code: came, message } = (error ?? {}) as Partial<TokenStoreError>;
   if (!isError(error) || name !== "TokenStoreError" || came !== code) {
     fail(`TokenStoreError ${code}`, show(error));

@@ -5,8 +5,9 @@ import { join } from "node:path";
 import type { Capabilities, TokenStore } from "@tokenkeep/core";
 import type { Case, Kit, OpenOptions, Space, StoreModule } from "./case.js";
 import { quote } from "./contract.js";
+import { Finding } from "./expect.js";
 import { inTime } from "./in-time.js";
-import { isError, show } from "./show.js";
+import { show } from "./show.js";
 import { Trace, traced } from "./trace.js";
 
 /** A store as the kit knows it: its module, and what it declares. */
@@ -129,16 +130,16 @@ async function removeSpace(module: StoreModule, space: Space): Promise<void> {
 
 /** The whole story of a failure, in terms of the contract and of calls to the store. */
 function tell(test: Case, trace: Trace, error: unknown): Error {
-  const isFinding = isError(error) && error.name === "AssertionError";
-  const told = new Error(
-    [
-      `contract: ${quote(test.checks).join("\n          ")}`,
-      "done:",
-      ...trace.lines.map((line) => `    ${line}`),
-      isFinding ? error.message : `expected: no error\ncame:     ${show(error)}`,
-    ].join("\n"),
-    { cause: error },
-  );
+  const isFinding = error instanceof Finding;
+  const message = [
+    `contract: ${quote(test.checks).join("\n          ")}`,
+    "done:",
+    ...trace.lines.map((line) => `    ${line}`),
+    isFinding ? error.message : `expected: no error\ncame:     ${show(error)}`,
+  ].join("\n");
+  // where the store's own error came, it tells the place; the kit's own lines are of no use to who wrote the store
+  const told = new Error(message, isFinding ? undefined : { cause: error });
   told.name = "ConformanceFailure";
+  told.stack = `${told.name}: ${message}`;
   return told;
 }
