@@ -31,11 +31,16 @@ export function explainFileError(error: unknown): TokenStoreError | undefined {
   }
 }
 
+/** @param line its number, from 1 */
 export function corrupt(path: string, line: number): TokenStoreError {
+  const way =
+    line === 1
+      ? "put the first line of another store's file in its place (a new store makes one)"
+      : "take the line out of it (what stood in that line is lost, the other lines are not)";
   return new TokenStoreError(
     "ERR_CORRUPT",
-    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then take the line ` +
-      "out of it (what stood in that line is lost, the other lines are not), or put a backup in its place.",
+    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}, ` +
+      "or put a backup in its place.",
   );
 }
 

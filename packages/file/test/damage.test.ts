@@ -1,24 +1,16 @@
 import {
   appendFileSync,
-  chmodSync,
-  mkdtempSync,
-  readdirSync,
+  copyFileSync,
   readFileSync,
+  renameSync,
+  rmSync,
   statSync,
-  symlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
-
-const newPath = (): string => join(mkdtempSync(join(tmpdir(), "tokenkeep-")), "tokens.jsonl");
-
-async function saveSome(path: string, count: number): Promise<void> {
-  await using store = new FileTokenStore(path);
-  for (let n = 0; n < count; n++) await store.saveToken({ id: `id-${n}`, refreshToken: `refresh-${n}` });
-}
+import { linesOf, newPath, saveSome, writeLog } from "./helpers.js";
 
 describe("a damaged file", () => {
   it("keeps every whole line, whatever byte it ends at, and takes new saves", async () => {
@@ -38,13 +30,79 @@ describe("a damaged file", () => {
     }
   });
 
-  it("takes the line that a writer put behind a torn one that it had not seen", async () => {
+  it("takes the line that a writer put behind what was cut off, whatever byte that ends at", async () => {
+    const path = newPath();
+    await saveSome(path, 2);
+    const [head, cut, line] = linesOf(path) as [string, string, string];
+    const part = cut.slice(0, 100);
+    const before = ["", part, `${part}{"o`, `${cut}${part}`, `${part}\0\0`, "\0\0"];
+    for (let end = 0; end <= cut.length; end++) before.push(cut.slice(0, end));
+    for (const text of before) {
+      writeLog(path, `${head}\n${text}${line}\n`);
+      await using store = new FileTokenStore(path);
+      const tokens = await store.getTokens();
+      expect(tokens.map(({ id }) => id)).toEqual(["id-1"]);
+    }
+  });
+
+  it("tells a newline that was changed from a line that was cut off", async () => {
+    const path = newPath();
+    await saveSome(path, 2);
+    const [head, one, two] = linesOf(path) as [string, string, string];
+    writeLog(path, `${head}\n${one}J${two}\n`);
+    await using store = new FileTokenStore(path);
+    await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_CORRUPT" });
+  });
+
+  it("keeps the later saves of a record whose earlier line was taken out", async () => {
+    const path = newPath();
+    await using writer = new FileTokenStore(path);
+    for (let n = 1; n <= 5; n++) await writer.saveToken({ id: "a", refreshToken: `r-${n}` });
+    const lines = linesOf(path);
+    for (const out of [1, 3]) {
+      writeLog(
+        path,
+        lines
+          .filter((_, index) => index !== out)
+          .map((line) => `${line}\n`)
+          .join(""),
+      );
+      await using store = new FileTokenStore(path);
+      const token = await store.findTokenById("a");
+      expect([token?.revision, token?.refreshToken]).toEqual([5, "r-5"]);
+    }
+  });
+
+  it.each([
+    ["empty", () => ""],
+    ["cut off in its first line", (text: string) => text.slice(0, 40)],
+    ["cut off just before its first newline", (text: string) => text.slice(0, text.indexOf("\n"))],
+    ["without its first line", (text: string) => text.slice(text.indexOf("\n") + 1)],
+    ["with garbage at its end that is no line's", (text: string) => `${text}garbage`],
+  ])("is refused when it is %s, and nothing is written", async (_name, damage) => {
+    const path = newPath();
+    await saveSome(path, 2);
+    const text = damage(readFileSync(path, "utf8"));
+    writeFileSync(path, text);
+    await using store = new FileTokenStore(path);
+    for (const call of [() => store.getTokens(), () => store.saveToken({ refreshToken: "r" })]) {
+      await expect(call()).rejects.toMatchObject({
+        code: "ERR_CORRUPT",
+        message: expect.stringMatching(/line \d+: .*(backup|first line)/),
+      });
+    }
+    expect(readFileSync(path, "utf8")).toBe(text);
+  });
+
+  it("of a newer format is refused and left as it is", async () => {
     const path = newPath();
     await saveSome(path, 1);
-    const [head, line] = readFileSync(path, "utf8").split("\n");
-    writeFileSync(path, `${head}\n${line!.slice(0, 40)}${line}\n`);
+    const { encodeLine } = await import("../dist/line.js");
+    const text = encodeLine({ op: "log", format: 2, kind: "tokens" });
+    writeFileSync(path, text);
     await using store = new FileTokenStore(path);
-    expect(await store.findTokenById("id-0")).not.toBeNull();
+    await expect(store.saveToken({ refreshToken: "r" })).rejects.toMatchObject({ code: "ERR_SCHEMA" });
+    expect(readFileSync(path, "utf8")).toBe(text);
   });
 
   it("refuses garbage in the middle with its line, and changes nothing", async () => {
@@ -90,53 +148,72 @@ describe("a store that is open", () => {
     await store.saveToken({ id: "b", refreshToken: "b" });
     expect(await store.getTokens()).toHaveLength(2);
   });
-});
 
-describe("the file", () => {
-  it("is the owner's alone, and refused where others can read it", async () => {
-    const path = join(newPath(), "..", "made", "tokens.jsonl");
-    await saveSome(path, 1);
-    expect(statSync(path).mode & 0o777).toBe(0o600);
-    expect(statSync(join(path, "..")).mode & 0o777).toBe(0o700);
-    chmodSync(path, 0o644);
+  it("sees a file of the same size and time that was put in the place of its own, or over it", async () => {
+    const path = newPath();
+    const other = newPath();
     await using store = new FileTokenStore(path);
-    await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_PERMISSION" });
-    await using allowed = new FileTokenStore({ path, allowOthers: true });
-    expect(await allowed.getTokens()).toHaveLength(1);
+    await store.saveToken({ id: "a", refreshToken: "mine" });
+    copyFileSync(path, other);
+    const before = statSync(path);
+    const changed = readFileSync(path, "utf8").replace("mine", "hers"); // damaged, so that it can't be missed
+    for (const put of [
+      () => writeFileSync(path, changed),
+      () => {
+        writeFileSync(other, changed);
+        utimesSync(other, before.atime, before.mtime);
+        renameSync(other, path);
+      },
+    ]) {
+      writeFileSync(path, readFileSync(path, "utf8").replace("hers", "mine"));
+      expect(await store.findTokenById("a")).not.toBeNull();
+      put();
+      utimesSync(path, before.atime, before.mtime);
+      expect(statSync(path).size).toBe(before.size);
+      await expect(store.findTokenById("a")).rejects.toMatchObject({ code: "ERR_CORRUPT" });
+    }
   });
 
-  it("is one by a symbolic link too, also after a compaction", async () => {
+  it("goes on with a backup that was put in the place of its file, and never falls back to that", async () => {
     const path = newPath();
-    await saveSome(path, 1);
-    const link = newPath();
-    symlinkSync(path, link);
-    await using byLink = new FileTokenStore(link);
-    await using direct = new FileTokenStore(path);
-    for (let n = 0; n < 400; n++) await byLink.saveToken({ id: "id-0", accessToken: `a-${n}` });
-    expect(readFileSync(path, "utf8").split("\n").length).toBeLessThan(400);
-    expect(await direct.findToken({ accessToken: "a-399" })).not.toBeNull();
+    const backup = newPath();
+    await using store = new FileTokenStore(path);
+    await store.saveToken({ id: "a", refreshToken: "old" });
+    copyFileSync(path, backup);
+    for (let n = 0; n < 600; n++) await store.saveToken({ id: "a", refreshToken: "new" });
+    renameSync(backup, path);
+    expect((await store.findTokenById("a"))?.refreshToken).toBe("old");
+    for (let n = 0; n < 600; n++) await store.saveToken({ id: "b", refreshToken: "b" });
+    await using again = new FileTokenStore(path);
+    expect((await again.findTokenById("a"))?.refreshToken).toBe("old");
+    expect((await again.findTokenById("b"))?.revision).toBe(600);
   });
-});
 
-describe("a CSV file of Zoho's SDK", () => {
-  const csv =
-    "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain\n1,a@b.c,client,secret,r1,a1,,1700000000000,,\nbroken\n2,d@e.f,client,secret,r2,a2,,1700000000000,,";
-
-  it("is imported once by many at the same time, the original kept and broken lines told", async () => {
+  it("tells that its file is gone, and works again once it is back", async () => {
     const path = newPath();
-    writeFileSync(path, csv, { mode: 0o600 });
-    const stores = [1, 2, 3].map(() => new FileTokenStore(path));
-    const found = await Promise.all(stores.map((store) => store.getTokens()));
-    expect(found.map((tokens) => tokens.map((token) => token.id).sort())).toEqual([
-      ["1", "2"],
-      ["1", "2"],
-      ["1", "2"],
-    ]);
-    await Promise.all(stores.map((store) => store.close()));
-    const names = readdirSync(join(path, ".."));
-    const kept = names.find((name) => name.endsWith(".csv"))!;
-    expect(readFileSync(join(path, "..", kept), "utf8")).toBe(csv);
-    const problems = names.find((name) => name.endsWith(".problems.txt"))!;
-    expect(readFileSync(join(path, "..", problems), "utf8")).toContain("line 3");
+    const away = newPath();
+    await using store = new FileTokenStore(path);
+    await store.saveToken({ id: "a", refreshToken: "a" });
+    renameSync(path, away);
+    for (const call of [
+      () => store.findTokenById("a"),
+      () => store.saveToken({ id: "a", accessToken: "x" }),
+    ]) {
+      await expect(call()).rejects.toMatchObject({ code: "ERR_UNAVAILABLE" });
+    }
+    renameSync(away, path);
+    expect((await store.saveToken({ id: "a", accessToken: "x" })).revision).toBe(2);
+  });
+
+  it("saves on while the file of its locks is damaged, and has locks again once that is deleted", async () => {
+    const path = newPath();
+    await using store = new FileTokenStore(path);
+    await store.withLock("k", () => {});
+    writeFileSync(`${path}.locks`, "garbage\n");
+    await expect(store.withLock("k", () => {})).rejects.toMatchObject({ code: "ERR_CORRUPT" });
+    await store.saveToken({ id: "a", refreshToken: "a" });
+    rmSync(`${path}.locks`);
+    await using again = new FileTokenStore(path);
+    await again.withLock("k", () => {});
   });
 });
