@@ -24,7 +24,7 @@ export async function runKit(project, store, { program, url }) {
   const variable = VARIABLES[store];
   const env = { ...process.env, ...(variable !== undefined && { [variable]: url }) };
   try {
-    await run(program, [cli, module, "--json", report], { cwd: project, env });
+    await run(program, [cli, module, "--json", report], { cwd: project, env, timeout: 900_000 });
   } catch (error) {
     if (!existsSync(report)) throw error; // a failed case is in the report
   }
