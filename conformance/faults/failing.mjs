@@ -114,6 +114,27 @@ export const failings = [
       }),
   },
   {
+    name: "a hundred calls at once are too many",
+    paragraphs: ["7.3"],
+    case: "300 calls",
+    store: (store) => {
+      let underWay = 0;
+      wrap(store, "findToken", (find) => async (query) => {
+        if (++underWay > 100) throw new TokenStoreError("ERR_UNAVAILABLE", "All connections are in use.");
+        await new Promise((resolve) => setImmediate(resolve));
+        return find(query).finally(() => underWay--);
+      });
+    },
+  },
+  {
+    name: "a method is missing",
+    paragraphs: ["9.1"],
+    case: "the six methods",
+    store: (store) => {
+      store.deleteTokens = undefined;
+    },
+  },
+  {
     name: "a capability is left out",
     paragraphs: ["8.1"],
     case: "capabilities.durable",

@@ -20,6 +20,21 @@ const rejecting = (change) =>
 
 export const lockings = [
   {
+    name: "a lock lets two in",
+    paragraphs: ["6.1"],
+    case: "callers of one process",
+    store: (store) => {
+      let calls = 0;
+      locking(({ withLock, key, work, options }) => withLock(`${key}${calls++ % 2}`, work, options))(store);
+    },
+  },
+  {
+    name: "what the work returns is lost",
+    paragraphs: ["6.1"],
+    case: "returns what the work returns",
+    store: locking(async ({ withLock, key, work, options }) => void (await withLock(key, work, options))),
+  },
+  {
     name: "work that throws leaves the lock taken",
     paragraphs: ["6.1"],
     case: "the lock is free after it",
@@ -251,6 +266,31 @@ export const lockings = [
         if (Date.now() - (looks.get(owner) ?? 0) < 5000) return null;
         looks.set(owner, Date.now());
         return acquire(key, owner, ...rest);
+      });
+    },
+  },
+  {
+    name: "a lock prefers the store that had it last",
+    paragraphs: ["6.5"],
+    case: "does not starve another",
+    backend: (backend) => {
+      const { leases } = backend;
+      const mine = Math.random().toString(36);
+      wrap(leases, "acquire", (acquire) => (key, owner, leaseMs) => {
+        const last = leases.row(`last ${key}`);
+        if (last !== undefined && last.owner !== mine && last.ends > Date.now()) return null;
+        // without a place in line for others
+        const fence = acquire(key, owner, leaseMs, 0);
+        if (fence !== null) {
+          leases.put(`last ${key}`, {
+            owner: mine,
+            ends: Date.now() + 1000,
+            next: null,
+            nextEnds: 0,
+            fence: 0,
+          });
+        }
+        return fence;
       });
     },
   },

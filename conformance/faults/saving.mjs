@@ -2,7 +2,7 @@
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { keysOf } from "@tokenkeep/core";
+import { keysOf, OAuthToken, TokenStoreError } from "@tokenkeep/core";
 import { plainOf, wrap } from "./change.mjs";
 
 const saving = (make) => (store) =>
@@ -23,6 +23,44 @@ const updating = (change) => (backend) =>
 const ROUND_TRIP_MS = 3;
 
 export const savings = [
+  {
+    name: "an id that hits nothing is in the way of the user's own record",
+    paragraphs: ["3.1"],
+    case: "an id that hits nothing",
+    store: saving(async ({ store, save, token, options }) => {
+      const isMissing = token.id && (await store.findTokenById(token.id)) === null;
+      const match = isMissing ? await store.findToken({ ...token, id: null }) : null;
+      if (match !== null) throw new TokenStoreError("ERR_CONFLICT", "The user has another id.", match);
+      return save(token, options);
+    }),
+  },
+  {
+    name: "a save is not looked up by its access token",
+    paragraphs: ["3.1"],
+    case: "matches by accessToken alone",
+    store: saving(async ({ save, token, options }) => {
+      const isAlone = !token.id && !token.userSignature && !token.grantToken && !token.refreshToken;
+      return save(token, isAlone ? { ...options, ifRevision: 0 } : options);
+    }),
+  },
+  {
+    name: "a save resolves with what was given, not with what is stored",
+    paragraphs: ["3.1"],
+    case: "alone updates",
+    store: saving(async ({ save, token, options }) => {
+      const { id, revision } = await save(token, options);
+      return new OAuthToken({ ...token, id, revision });
+    }),
+  },
+  {
+    name: "a save resolves before who reads can find it",
+    paragraphs: ["3.1"],
+    case: "the first save inserts",
+    store: saving(async ({ save, token, options }) => {
+      setTimeout(() => save(token, options).catch(() => {}), 5);
+      return new OAuthToken({ ...token, id: "soon", revision: 1 });
+    }),
+  },
   {
     name: "a refresh without a refresh token loses the stored one",
     paragraphs: ["3.2"],

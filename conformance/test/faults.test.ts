@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { paragraphOf } from "../dist/case.js";
+import { SENTENCES } from "../dist/contract.js";
 import type { Case, StoreModule } from "../dist/index.js";
 import { select } from "../dist/run.js";
 import { reasonNotToRun, runCase, type Subject } from "../dist/run-case.js";
@@ -45,6 +46,12 @@ describe("the kit fails a store with this fault", () => {
   it("of which there are at least 40, each under a name of its own", () => {
     expect(new Set(faults.map(({ name }) => name)).size).toBe(faults.length);
     expect(faults.length).toBeGreaterThanOrEqual(40);
+  });
+
+  it("that some case is meant to find, for every sentence of the contract that is checked", () => {
+    const meant = new Set(faults.flatMap(casesFor).flatMap(({ checks }) => checks));
+    const checked = [...SENTENCES.values()].filter(({ notChecked }) => notChecked === undefined);
+    expect(checked.map(({ id }) => id).filter((id) => !meant.has(id))).toEqual([]);
   });
 
   it.concurrent.each(faults.map((fault) => ({ title: fault.name, fault })))("$title", async ({ fault }) => {
