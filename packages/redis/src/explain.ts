@@ -74,9 +74,6 @@ export function explain(
         "Nothing was changed. Update @tokenkeep/redis.",
     );
   }
-  if (message.includes("TOKENKEEP_CORRUPT")) {
-    return corruptKey(`${keys.leads}: a record has no entry there`);
-  }
   if (message.includes("WRONGTYPE"))
     return corruptKey(`one of ${keys.records} and its neighbours is of another type`);
   // the reason of a broken connection stands in the client's last error event, not in the call's

@@ -13,17 +13,19 @@ const MAX_READABLE = 200;
 export interface Keys {
   /** HASH: id → the record as JSON. */
   readonly records: string;
-  /** HASH: opaque key of a value → the id of the one record that has it. */
-  readonly keys: string;
-  /** ZSET, by member: `<opaque user>:<savedAt>:<id>`, for the record of a user that was saved last. */
+  /**
+   * HASH. Opaque key of a user with its client, or of a token value → the id of the one record that has it.
+   * Opaque user → the id of the record of that user that was saved last. `:<id>` → the record's lead,
+   * `<etag> <createdAt> <savedAt> <opaque user or -> <opaque keys …>`: all that leads to it.
+   */
+  readonly index: string;
+  /** ZSET, by member: `<opaque user>:<id>`, the records of each user. */
   readonly users: string;
   /** ZSET, by member: `<createdAt>:<id>`, for reading everything page by page. */
   readonly order: string;
-  /** HASH: id → `<etag> <createdAt> <savedAt> <user or -> <opaque keys …>`: all that leads to a record. */
-  readonly leads: string;
   /** ZSET: id by the server's time at which the record ends. Only where a `ttl` is in use. */
   readonly ends: string;
-  /** HASH: `layout` (this version), `cleared` (how often). Outlives `clear`. */
+  /** HASH: `layout` (this version), `cleared` (how often), `timed` (records may end). Outlives `clear`. */
   readonly meta: string;
   /** STRING: the last fence that was granted. Outlives everything. */
   readonly fence: string;
@@ -40,10 +42,9 @@ export function keysIn(namespace: string): Keys {
   const at = (part: string): string => `{tokenkeep:${name}}:${part}`;
   return {
     records: at("records"),
-    keys: at("keys"),
+    index: at("index"),
     users: at("users"),
     order: at("order"),
-    leads: at("leads"),
     ends: at("ends"),
     meta: at("meta"),
     fence: at("fence"),

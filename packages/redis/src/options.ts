@@ -136,9 +136,15 @@ export function checkOptions(given: string | RedisTokenStoreOptions): Settings {
     return { ...common, connection: { client: checkClient(options.client) }, secrets: [] };
   }
   if (options.url !== undefined) checkUrl(options.url);
-  const timing = { connectTimeout: timeoutMs, commandTimeout: timeoutMs, socketTimeout: timeoutMs };
-  const all = { ...timing, retryStrategy: pauseBeforeReconnect, ...rest, lazyConnect: true };
-  for (const name of ["connectTimeout", "commandTimeout", "socketTimeout"] as const) checkMs(name, all[name]);
+  const all: RedisOptions = {
+    connectTimeout: timeoutMs,
+    retryStrategy: pauseBeforeReconnect,
+    ...rest,
+    lazyConnect: true,
+  };
+  for (const name of ["connectTimeout", "commandTimeout", "socketTimeout"] as const) {
+    if (all[name] !== undefined) checkMs(name, all[name]);
+  }
   return {
     ...common,
     connection: { url: options.url, options: all },

@@ -7,18 +7,24 @@ import {
   TokenStoreError,
   UNIQUE_KEYS,
 } from "@tokenkeep/core";
+import { Batch } from "./batch.js";
 import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
+import { find } from "./find.js";
 import { type Keys, keysIn, padded } from "./keys.js";
 import type { Settings } from "./options.js";
-import { fromJson, toJson } from "./record-json.js";
-import { CLEAR, FIND, OPEN, REMOVE, SCAN, WRITE } from "./record-scripts.js";
+import { SCAN } from "./read-scripts.js";
+import { corrupt, fromJson, toJson } from "./record-json.js";
 import { RedisLeases } from "./redis-leases.js";
-import type { Script } from "./script.js";
+import type { Answer, Script } from "./script.js";
+import { CLEAR, OPEN, REMOVE, WRITE } from "./write-scripts.js";
 
 /** How much one script reads, so that no other client waits long: so many records, or about so many bytes. */
 const PAGE = 512;
 const PAGE_BYTES = 1 << 20;
+/** How many calls one script serves, and how long they are, for the same reason. */
+const BATCH = 32;
+const BATCH_BYTES = 1 << 18;
 
 /** Records in a few keys per namespace (see `keys.ts`), read and written by scripts. */
 export class RedisBackend implements Backend {
@@ -31,21 +37,32 @@ export class RedisBackend implements Backend {
 
   readonly #settings: Settings;
   readonly #keys: Keys;
-  readonly #recordKeys: readonly string[];
+  readonly #writeKeys: readonly string[];
   readonly #connection: Connection;
+  readonly #finds: Batch<readonly Lookup[], string[]>;
+  readonly #puts: Batch<readonly string[], Answer<number>>;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.secrets = settings.secrets;
     this.#keys = keysIn(settings.namespace);
-    const { records, keys, users, order, leads, ends, meta } = this.#keys;
-    this.#recordKeys = [records, keys, users, order, leads, ends, meta];
-    this.#connection = new Connection(settings.connection);
-    this.leases = new RedisLeases(this.#keys, () => this.#connection.client);
+    const { records, index, users, order, ends, meta } = this.#keys;
+    this.#writeKeys = [records, index, users, order, ends, meta];
+    this.#connection = new Connection(settings.connection, settings.timeoutMs);
+    this.leases = new RedisLeases(this.#keys, this.#connection);
+    this.#finds = new Batch(
+      (queries) => find(queries, this.#keys, this.#connection),
+      (queries) => queries === BATCH,
+    );
+    this.#puts = new Batch(
+      (puts) => this.#putAll(puts),
+      (puts, bytes) => puts === BATCH || bytes > BATCH_BYTES,
+    );
   }
 
   async open(): Promise<void> {
-    await this.#run(OPEN, [this.#settings.ttlMs === undefined ? "0" : "1"]);
+    const needsEnds = this.#settings.ttlMs === undefined ? "0" : "1";
+    await this.#connection.send((client) => OPEN.run(client, this.#writeKeys, [needsEnds]));
   }
 
   close(): void {
@@ -53,54 +70,60 @@ export class RedisBackend implements Backend {
   }
 
   async read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
-    const args: string[] = [];
-    for (const { kind, key } of lookups) args.push(kind === "id" || kind === "user" ? kind : "key", key);
-    return this.#records(await this.#run(FIND, args));
+    return this.#records(await this.#finds.add(lookups, 0));
   }
 
-  async insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
+  insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
     return this.#put(record, keys, "");
   }
 
-  async replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): Promise<boolean> {
+  replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): Promise<boolean> {
     return this.#put(record, keys, previous.etag);
   }
 
   async #put(record: TokenRecord, keys: RecordKeys, previousEtag: string): Promise<boolean> {
-    const args = [
-      previousEtag,
-      record.id,
-      record.etag,
-      toJson(record),
-      padded(record.createdAt),
-      padded(record.savedAt),
-      keys.user ?? "-",
-      String(this.#settings.ttlMs ?? ""),
-    ];
+    const user = keys.user ?? "-";
+    const fields = [`:${record.id}`, user];
+    let lead = `${record.etag} ${padded(record.createdAt)} ${padded(record.savedAt)} ${user}`;
     for (const kind of UNIQUE_KEYS) {
       const key = keys[kind];
-      if (key !== null) args.push(key);
+      if (key === null) continue;
+      fields.push(key);
+      lead += ` ${key}`;
     }
-    return (await this.#write(WRITE, args)) === 1;
+    const json = toJson(record);
+    const args = [String(fields.length), previousEtag, lead, json, ...fields];
+    const { answer, replicas } = await this.#puts.add(args, json.length);
+    if (answer === -1) throw corrupt(this.#keys.index, "a record has no entry", record.id);
+    if (answer === 1) this.#checkReplicas(replicas);
+    return answer === 1;
+  }
+
+  async #putAll(puts: readonly (readonly string[])[]): Promise<Answer<number>[]> {
+    const ttl = String(this.#settings.ttlMs ?? "");
+    const { answer, replicas } = await this.#write(WRITE, [ttl, ...puts.flat()]);
+    return (answer as readonly unknown[]).map((done) => ({ answer: Number(done), replicas }));
   }
 
   async remove(id: string): Promise<void> {
-    await this.#write(REMOVE, [id]);
+    this.#checkReplicas((await this.#write(REMOVE, [id])).replicas);
   }
 
   async clear(): Promise<void> {
-    await this.#write(CLEAR, []);
+    this.#checkReplicas((await this.#write(CLEAR, [])).replicas);
   }
 
   async scan(after: Place | null, limit: number | null): Promise<TokenRecord[]> {
+    const { records, order, meta } = this.#keys;
     const start = after === null ? "" : `${padded(after.createdAt)}:${after.id}`;
     let found: TokenRecord[] = [];
     let from = start;
     let cleared: unknown;
     for (;;) {
       const size = Math.min(PAGE, (limit ?? Number.POSITIVE_INFINITY) - found.length);
-      const page = await this.#run(SCAN, [from, String(size), String(PAGE_BYTES)]);
-      const [clearedNow, last, records] = page as [unknown, string, unknown];
+      const args = [from, String(size), String(PAGE_BYTES)];
+      const page = await this.#connection.send((client) => SCAN.run(client, [records, order, meta], args));
+      const [clearedNow, last, texts] = page as [unknown, string, string[]];
       if (found.length > 0 && clearedNow !== cleared) {
         // all were removed meanwhile: what was read is of before that, and must not be mixed with what came after
         found = [];
@@ -108,36 +131,39 @@ export class RedisBackend implements Backend {
         continue;
       }
       cleared = clearedNow;
-      found.push(...this.#records(records));
+      found.push(...this.#records(texts));
       if (last === "" || found.length === limit) return found;
       from = last;
     }
   }
 
-  #records(found: unknown): TokenRecord[] {
-    return (found as readonly string[]).map((text) => fromJson(text, this.#keys.records));
+  #records(texts: readonly string[]): TokenRecord[] {
+    return texts.map((text) => fromJson(text, this.#keys.records));
   }
 
-  #run(script: Script, args: readonly string[]): Promise<unknown> {
-    return script.run(this.#connection.client, this.#recordKeys, args);
+  #write(script: Script, args: readonly string[]): Promise<Answer<unknown>> {
+    const { waitReplicas } = this.#settings;
+    return this.#connection.send(async (client) =>
+      waitReplicas > 0
+        ? script.runAndWait(client, this.#writeKeys, args, waitReplicas, this.#waitMs)
+        : { answer: await script.run(client, this.#writeKeys, args), replicas: 0 },
+    );
   }
 
-  async #write(script: Script, args: readonly string[]): Promise<unknown> {
-    const { waitReplicas, timeoutMs } = this.#settings;
-    if (waitReplicas === 0) return this.#run(script, args);
-    // leaves time for a second try, where the server has to learn the script first, and to tell of it
-    const ms = Math.ceil(timeoutMs / 3);
-    const client = this.#connection.client;
-    const done = await script.runAndWait(client, this.#recordKeys, args, waitReplicas, ms);
-    if (done.answer === 1 && done.acknowledged < waitReplicas) {
-      throw new TokenStoreError(
-        "ERR_UNAVAILABLE",
-        `redis: the master has this write, but only ${done.acknowledged} of ${waitReplicas} replicas had it ` +
-          `within ${ms} ms: a failover now may lose it. Check the replicas and call again, or ask for fewer with ` +
-          "waitReplicas.",
-      );
-    }
-    return done.answer;
+  /** Leaves time for a second try, where the server has to learn the script first, and to tell of it. */
+  get #waitMs(): number {
+    return Math.ceil(this.#settings.timeoutMs / 3);
+  }
+
+  #checkReplicas(replicas: number): void {
+    const { waitReplicas } = this.#settings;
+    if (replicas >= waitReplicas) return;
+    throw new TokenStoreError(
+      "ERR_UNAVAILABLE",
+      `redis: the master has this write, but only ${replicas} of ${waitReplicas} replicas had it ` +
+        `within ${this.#waitMs} ms: a failover now may lose it. Check the replicas and call again, or ask for ` +
+        "fewer with waitReplicas.",
+    );
   }
 
   explain(error: unknown): TokenStoreError {

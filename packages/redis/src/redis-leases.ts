@@ -1,6 +1,6 @@
 import type { Leases } from "@tokenkeep/core";
+import type { Connection } from "./connection.js";
 import type { Keys } from "./keys.js";
-import type { RedisClient } from "./options.js";
 import { Script } from "./script.js";
 
 // The server's clock ends a lease: PEXPIRE on the key of the lock. The fence is the server's time in
@@ -48,26 +48,30 @@ return redis.call('DEL', KEYS[1])`,
 /** Leases that end on the server's clock. */
 export class RedisLeases implements Leases {
   readonly #keys: Keys;
-  readonly #client: () => RedisClient;
+  readonly #connection: Connection;
 
-  constructor(keys: Keys, client: () => RedisClient) {
+  constructor(keys: Keys, connection: Connection) {
     this.#keys = keys;
-    this.#client = client;
+    this.#connection = connection;
+  }
+
+  #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.#connection.send((client) => script.run(client, keys, args));
   }
 
   async acquire(key: string, owner: string, leaseMs: number, placeMs: number): Promise<number | null> {
     const { lock, next, fence } = this.#keys;
     const keys = [lock(key), next(key), fence];
-    const granted = await ACQUIRE.run(this.#client(), keys, [owner, String(leaseMs), String(placeMs)]);
+    const granted = await this.#run(ACQUIRE, keys, [owner, String(leaseMs), String(placeMs)]);
     return granted === null ? null : Number(granted);
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    return (await RENEW.run(this.#client(), [this.#keys.lock(key)], [owner, String(leaseMs)])) === 1;
+    return (await this.#run(RENEW, [this.#keys.lock(key)], [owner, String(leaseMs)])) === 1;
   }
 
   async release(key: string, owner: string): Promise<boolean> {
     const keys = [this.#keys.lock(key), this.#keys.next(key)];
-    return (await RELEASE.run(this.#client(), keys, [owner])) === 1;
+    return (await this.#run(RELEASE, keys, [owner])) === 1;
   }
 }

@@ -1,10 +1,11 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "ioredis";
 import { afterAll, expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { keysIn } from "../src/keys.js";
 import { describeOn } from "./support/describe-on.js";
 import { errorOf, freshNamespace } from "./support/helpers.js";
-import { killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
+import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
 import { KINDS, startCluster } from "./support/topology.js";
 
 for (const kind of KINDS) {
@@ -73,11 +74,12 @@ for (const kind of KINDS) {
 
       it("the master of our slot killed under load: with waitReplicas 1 no acknowledged save is lost", async () => {
         const namespace = freshNamespace();
-        await using store = new RedisTokenStore({ client, namespace, waitReplicas: 1, timeoutMs: 5000 });
+        const timeoutMs = 5000;
+        await using store = new RedisTokenStore({ client, namespace, waitReplicas: 1, timeoutMs });
         const killed = await masterOf(namespace, 7001);
         const witness = killed === 7001 ? 7002 : 7001;
-        const { acknowledged } = await saveThrough(store, {
-          kill: () => killServer(topology, killed),
+        const { acknowledged } = await saveThrough(store, timeoutMs, {
+          happens: () => killServer(topology, killed),
           isOver: async () => ![0, killed].includes(await masterOf(namespace, witness)),
           comeBack: async () => {
             await run(
@@ -86,6 +88,25 @@ for (const kind of KINDS) {
             );
           },
         });
+        expect(await lostOf(store, acknowledged)).toEqual([]);
+      });
+
+      it("the master of our slot frozen past the time limit: calls end in time, work goes on, nothing is lost", async () => {
+        const namespace = freshNamespace();
+        const timeoutMs = 1500;
+        await using store = new RedisTokenStore({ client, namespace, waitReplicas: 1, timeoutMs });
+        const frozen = await masterOf(namespace, 7001);
+        const witness = frozen === 7001 ? 7002 : 7001;
+        let thaw = async () => {};
+        const { acknowledged, failed } = await saveThrough(store, timeoutMs, {
+          happens: async () => {
+            thaw = await freezeServer(topology, frozen);
+            await sleep(2 * timeoutMs);
+          },
+          isOver: async () => ![0, frozen].includes(await masterOf(namespace, witness)),
+          comeBack: () => thaw(),
+        });
+        expect(failed).toBeGreaterThan(0);
         expect(await lostOf(store, acknowledged)).toEqual([]);
       });
     },

@@ -60,6 +60,17 @@ await describeOnServer("redis", async ({ url, container }) => {
     expect(new Set(stored).size).toBe(stored.length);
   });
 
+  it("a connection that nobody answers on any more is made anew", async () => {
+    await using store = new RedisTokenStore({ url: proxy.url, namespace: freshNamespace(), timeoutMs: 500 });
+    await store.saveToken({ ...user, refreshToken: "r" });
+    proxy.strand();
+    const start = performance.now();
+    expect(await errorOf(store.findToken(user))).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+    const found = async () => (await store.findToken(user).catch(() => null))?.refreshToken === "r";
+    await until(found, "a find on a new connection");
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
   it("nobody listens: each call ends with advice, and a password is never told", async () => {
     const nowhere = "redis://ann:pass-word-of-ann@127.0.0.1:1";
     await using store = new RedisTokenStore({ url: nowhere, timeoutMs: 700, maxRetriesPerRequest: 1 });

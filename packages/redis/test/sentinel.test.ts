@@ -1,8 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { describeOn } from "./support/describe-on.js";
 import { freshNamespace } from "./support/helpers.js";
-import { killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
+import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
 import { KINDS, startSentinels } from "./support/topology.js";
 
 for (const kind of KINDS) {
@@ -19,12 +20,13 @@ for (const kind of KINDS) {
 
       it("a failover under load: with waitReplicas 1 no acknowledged save is lost, and fences grow", async () => {
         const namespace = freshNamespace();
-        const options = { sentinels, name: "tokens", natMap, namespace, timeoutMs: 5000 };
+        const timeoutMs = 5000;
+        const options = { sentinels, name: "tokens", natMap, namespace, timeoutMs };
         await using store = new RedisTokenStore({ ...options, waitReplicas: 1 });
         const fence = await store.withLock("k", (lease) => lease.fence);
         const killed = await masterPort();
-        const { acknowledged } = await saveThrough(store, {
-          kill: () => killServer(topology, killed),
+        const { acknowledged } = await saveThrough(store, timeoutMs, {
+          happens: () => killServer(topology, killed),
           isOver: async () => (await masterPort()) !== killed,
           comeBack: async () => {
             await run(
@@ -35,6 +37,25 @@ for (const kind of KINDS) {
         });
         expect(await lostOf(store, acknowledged)).toEqual([]);
         expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(fence);
+      });
+
+      it("a master frozen past the time limit: calls end in time, work goes on, nothing is lost", async () => {
+        const namespace = freshNamespace();
+        const timeoutMs = 1500;
+        const options = { sentinels, name: "tokens", natMap, namespace, timeoutMs };
+        await using store = new RedisTokenStore({ ...options, waitReplicas: 1 });
+        const frozen = await masterPort();
+        let thaw = async () => {};
+        const { acknowledged, failed } = await saveThrough(store, timeoutMs, {
+          happens: async () => {
+            thaw = await freezeServer(topology, frozen);
+            await sleep(2 * timeoutMs);
+          },
+          isOver: async () => (await masterPort()) !== frozen,
+          comeBack: () => thaw(),
+        });
+        expect(failed).toBeGreaterThan(0);
+        expect(await lostOf(store, acknowledged)).toEqual([]);
       });
     },
   );

@@ -6,6 +6,7 @@ export class FaultyWay {
   readonly #server: Server;
   readonly #target: URL;
   readonly #sockets = new Set<Socket>();
+  readonly #stranded = new Set<Socket>();
   #loseReplyTo: string | undefined;
   #isLosing = false;
   #isRefusing = false;
@@ -51,6 +52,15 @@ export class FaultyWay {
     for (const socket of this.#sockets) socket.pause();
   }
 
+  /** Lets nothing through on the connections that there are, for ever, and nobody knows. New ones work. */
+  strand(): void {
+    for (const socket of this.#sockets) {
+      socket.pause();
+      this.#sockets.delete(socket);
+      this.#stranded.add(socket);
+    }
+  }
+
   /** The end of {@link refuse} and {@link freeze}. */
   heal(): void {
     this.#isRefusing = false;
@@ -65,6 +75,7 @@ export class FaultyWay {
 
   async stop(): Promise<void> {
     this.cut();
+    for (const socket of this.#stranded) socket.destroy();
     this.#server.close();
     await once(this.#server, "close");
   }

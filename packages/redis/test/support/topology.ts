@@ -62,6 +62,11 @@ export async function startSentinels(kind: ServerKind): Promise<Topology> {
   return start(IMAGES[kind], script, [...servers, ...sentinels], sentinels);
 }
 
+/** A container with a port in which no server runs yet. */
+export async function startBare(kind: ServerKind, port: number): Promise<Topology> {
+  return start(IMAGES[kind], "echo all is ready; sleep infinity", [port], [port]);
+}
+
 async function start(image: string, script: string, ports: number[], entries: number[]): Promise<Topology> {
   const container = await new GenericContainer(image)
     .withExposedPorts(...ports)

@@ -1,0 +1,53 @@
+interface Waiting<Q, A> {
+  readonly query: Q;
+  readonly resolve: (answer: A) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Makes one request of the calls that are made in one turn of the event loop: a program with many callers spends
+ * most of its time on requests otherwise. A call that is alone goes out at the end of its turn, as a request of
+ * its own.
+ */
+export class Batch<Q, A> {
+  readonly #ask: (queries: readonly Q[]) => Promise<readonly A[]>;
+  readonly #isFull: (queries: number, bytes: number) => boolean;
+  #waiting: Waiting<Q, A>[] = [];
+  #bytes = 0;
+
+  /**
+   * @param ask answers some queries in one request, in their order
+   * @param isFull whether no more queries should join these
+   */
+  constructor(
+    ask: (queries: readonly Q[]) => Promise<readonly A[]>,
+    isFull: (queries: number, bytes: number) => boolean,
+  ) {
+    this.#ask = ask;
+    this.#isFull = isFull;
+  }
+
+  /** @param bytes about how long the query is */
+  add(query: Q, bytes: number): Promise<A> {
+    return new Promise((resolve, reject) => {
+      if (this.#waiting.push({ query, resolve, reject }) === 1) process.nextTick(() => this.#flush());
+      this.#bytes += bytes;
+      if (this.#isFull(this.#waiting.length, this.#bytes)) this.#flush();
+    });
+  }
+
+  #flush(): void {
+    const batch = this.#waiting;
+    if (batch.length === 0) return;
+    this.#waiting = [];
+    this.#bytes = 0;
+    this.#ask(batch.map(({ query }) => query)).then(
+      (answers) => {
+        for (const [i, { resolve }] of batch.entries()) resolve(answers[i]!);
+      },
+      (error) => {
+        for (const { reject } of batch) reject(error);
+      },
+    );
+  }
+}
