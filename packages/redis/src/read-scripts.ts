@@ -16,12 +16,12 @@ local kinds = ARGV[1]
 local ids = redis.call('HMGET', index, unpack(ARGV, 2))
 -- where the record of a user that was saved last has ended: the last of the others
 local function newestOf(user)
-  local newest, newestSaved
+  local newest, newestSaved = false, '' -- not nil, at which Lua would end the answer
   for _, member in ipairs(redis.call('ZRANGEBYLEX', users, '[' .. user .. ':', '(' .. user .. ';')) do
     local id = string.sub(member, #user + 2)
     local lead = redis.call('HGET', index, ':' .. id)
     local saved = lead and string.match(lead, '^%S+ %S+ (%S+)')
-    if saved and (not newest or saved > newestSaved) and redis.call('HEXISTS', records, id) == 1 then
+    if saved and saved > newestSaved and redis.call('HEXISTS', records, id) == 1 then
       newest, newestSaved = id, saved
     end
   end
