@@ -11,32 +11,36 @@ import type { State } from "./state.js";
  * file is sealed, and from then on in the new one.
  * @returns false where something else came to its place first
  */
-export async function compact(file: LogFile<State>, kind: string): Promise<boolean> {
-  const { path, state } = file;
-  const draft = await Draft.begin(path, file.head.id, fstatSync(file.fd));
-  const later: string[] = [];
-  const unwatch = file.watch((text) => later.push(`${text}\n`));
-  try {
-    // only now that the draft is there: see Draft
-    if (!file.isAt(lookAt(path))) return false;
-    const head = newHead(file.head.id);
-    let lines = 1;
-    const snapshot = state.snapshot();
-    await draft.write(encodeHead(kind, head));
-    for (const line of snapshot) {
-      await draft.write(encodeLine(line));
-      lines++;
+export function compact(file: LogFile<State>, kind: string): Promise<boolean> {
+  return Draft.use(file.path, file.head.id, fstatSync(file.fd), async (draft) => {
+    const later: string[] = [];
+    const unwatch = file.watch((text) => later.push(`${text}\n`));
+    try {
+      return await write(draft, file, kind, later);
+    } finally {
+      unwatch();
     }
-    await draft.sync(); // most of it, so that the rest takes no time
-    if (!file.isAt(lookAt(path))) return false;
-    if (!file.isSealed) file.seal();
-    for (const text of later) await draft.write(text);
-    await draft.writeFirst(encodeHead(kind, { ...head, lines: lines + later.length, size: draft.size }));
-    return await draft.replace();
-  } finally {
-    unwatch();
-    await draft.discard();
+  });
+}
+
+async function write(draft: Draft, file: LogFile<State>, kind: string, later: string[]): Promise<boolean> {
+  const { path, state } = file;
+  // only now that the draft is there: see Draft
+  if (!file.isAt(lookAt(path))) return false;
+  const head = newHead(file.head.id);
+  const snapshot = state.snapshot();
+  let lines = 1;
+  await draft.write(encodeHead(kind, head));
+  for (const line of snapshot) {
+    await draft.write(encodeLine(line));
+    lines++;
   }
+  await draft.sync(); // most of it, so that the rest takes no time
+  if (!file.isAt(lookAt(path))) return false;
+  if (!file.isSealed) file.seal();
+  for (const text of later) await draft.write(text);
+  await draft.writeFirst(encodeHead(kind, { ...head, lines: lines + later.length, size: draft.size }));
+  return draft.replace();
 }
 
 /** Why `file` can't be replaced by another, or undefined. */

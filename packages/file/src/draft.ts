@@ -25,7 +25,6 @@ export class Draft {
   readonly #handle: FileHandle;
   #text = "";
   #size = 0;
-  #isOpen = true;
 
   private constructor(path: string, name: string, handle: FileHandle) {
     this.#path = path;
@@ -34,19 +33,26 @@ export class Draft {
   }
 
   /**
+   * Makes a draft for `use`, and takes it away when that has ended: if it came to its place it stays there.
    * @param replaces the id of the file that it is to replace
    * @param like whose mode and owner it gets; its own are 0600 and this process's
    */
-  static async begin(path: string, replaces: string, like?: Stats): Promise<Draft> {
+  static async use<T>(
+    path: string,
+    replaces: string,
+    like: Stats | undefined,
+    use: (draft: Draft) => Promise<T>,
+  ): Promise<T> {
     const name = `${path}.${replaces}.${randomUUID()}.tmp`;
-    const draft = new Draft(path, name, await open(name, "wx", 0o600));
+    const handle = await open(name, "wx", 0o600);
     try {
+      const draft = new Draft(path, name, handle);
       if (like !== undefined) await draft.#beLike(like);
-    } catch (error) {
-      await draft.discard();
-      throw error;
+      return await use(draft);
+    } finally {
+      await handle.close();
+      removeIfThere(name);
     }
-    return draft;
   }
 
   async #beLike({ uid, gid, mode }: Stats): Promise<void> {
@@ -92,41 +98,28 @@ export class Draft {
     await this.#handle.sync();
   }
 
-  /** Gives it the name `target` if that is free. @returns whether it was */
+  /** Gives it the name `target` as well, if that is free. @returns whether it was */
   async link(target: string): Promise<boolean> {
     await this.sync();
-    try {
-      linkSync(this.#name, target);
-    } catch (error) {
-      if (hasCode(error, "EEXIST") || hasCode(error, "ENOENT")) return false;
-      throw error;
-    } finally {
-      await this.discard();
-    }
-    syncDirectory(target);
-    return true;
+    return this.#come(target, linkSync);
   }
 
   /** Puts it at its path. @returns false where another came first */
   async replace(): Promise<boolean> {
     await this.sync();
-    try {
-      renameSync(this.#name, this.#path);
-    } catch (error) {
-      if (hasCode(error, "ENOENT")) return false;
-      throw error;
-    } finally {
-      await this.discard();
-    }
-    syncDirectory(this.#path);
-    return true;
+    return this.#come(this.#path, renameSync);
   }
 
-  async discard(): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    await this.#handle.close();
-    removeIfThere(this.#name);
+  #come(target: string, move: (from: string, to: string) => void): boolean {
+    try {
+      move(this.#name, target);
+    } catch (error) {
+      // the name is taken, or this draft was taken away
+      if (hasCode(error, "EEXIST") || hasCode(error, "ENOENT")) return false;
+      throw error;
+    }
+    syncDirectory(target);
+    return true;
   }
 }
 

@@ -47,11 +47,11 @@ async function importFrom(fd: number, path: string, namespace: string): Promise<
   const bytes = readFileSync(fd);
   const digest = hash("sha256", bytes, "hex").slice(0, 16);
   const replaces = `csv-${digest}`;
-  const keep = async (target: string, content: Buffer): Promise<void> => {
-    const draft = await Draft.begin(path, replaces, stat);
-    await draft.writeBytes(content);
-    await draft.link(target);
-  };
+  const keep = (target: string, content: Buffer): Promise<boolean> =>
+    Draft.use(path, replaces, stat, async (draft) => {
+      await draft.writeBytes(content);
+      return draft.link(target);
+    });
   const { entries, problems } = joinTokens(readZohoCsv(bytes.toString("utf8")));
   const original = `${path}.${digest}.csv`;
   await keep(original, bytes);
@@ -61,18 +61,15 @@ async function importFrom(fd: number, path: string, namespace: string): Promise<
     await keep(told, Buffer.from(problems.map(({ where, reason }) => `${where}: ${reason}\n`).join("")));
   }
 
-  const draft = await Draft.begin(path, replaces, stat);
-  try {
+  const isDone = await Draft.use(path, replaces, stat, async (draft) => {
     const now = lookAt(path);
     const isAsRead = now !== undefined && isSameFile(now, before) && now.ctimeNs === before.ctimeNs;
-    if (!isAsRead) return;
+    if (!isAsRead) return false;
     await draft.write(encodeHead("tokens", newHead(null)));
     for (const { record } of entries) await draft.write(encodeLine(putLine(namespace, record, null)));
-    if (!(await draft.replace())) return;
-  } finally {
-    await draft.discard();
-  }
-  if (problems.length > 0) {
+    return draft.replace();
+  });
+  if (isDone && problems.length > 0) {
     process.emitWarning(
       `${problems.length} of the rows of ${original} were not imported as they stand: see ${told}`,
       { code: "TOKENKEEP_IMPORT" },

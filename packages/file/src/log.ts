@@ -150,9 +150,10 @@ export class Log<S extends State> {
   async #make(): Promise<void> {
     if (this.#wasOpen) throw goneError(this.#path);
     const { kind, like } = this.#options;
-    const draft = await Draft.begin(this.#path, "new", like === undefined ? undefined : statSync(like));
-    await draft.write(encodeHead(kind, newHead(null)));
-    await draft.link(this.#path);
+    await Draft.use(this.#path, "new", like === undefined ? undefined : statSync(like), async (draft) => {
+      await draft.write(encodeHead(kind, newHead(null)));
+      return draft.link(this.#path);
+    });
   }
 
   // After damage the state is half old, half new: the next call begins with the whole file.

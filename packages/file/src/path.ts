@@ -1,4 +1,4 @@
-import { mkdirSync, realpathSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readlinkSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { TokenStoreError } from "@tokenkeep/core";
 import { hasCode } from "./errors.js";
@@ -10,6 +10,9 @@ export function realPathOf(path: string): string {
     return realpathSync(full);
   } catch (error) {
     if (!hasCode(error, "ENOENT")) throw error;
+  }
+  if (lstatSync(full, { throwIfNoEntry: false })?.isSymbolicLink()) {
+    return realPathOf(resolve(dirname(full), readlinkSync(full))); // what it leads to is to be made
   }
   mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
   return join(realpathSync(dirname(full)), basename(full));

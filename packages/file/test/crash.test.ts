@@ -38,9 +38,9 @@ const situations: Record<string, { what: string; make: (path: string) => void }>
 };
 
 /** Saves so much that the file is compacted twice. */
-async function saveMuch(path: string): Promise<number> {
+async function saveMuch(path: string): Promise<number | null> {
   await using store = new FileTokenStore(path);
-  let revision = 0;
+  let revision: number | null = 0;
   for (let n = 0; n < 600; n++) ({ revision } = await store.saveToken({ id: "a", refreshToken: "a" }));
   await store.saveToken({ id: "b", refreshToken: "b2" });
   return revision;
