@@ -1,9 +1,14 @@
-import { opaqueKey, type RecordKeys, type TokenRecord, TokenStoreError } from "@tokenkeep/core";
-import { joinTokens, type Problem, readZohoRows } from "@tokenkeep/core/zoho-formats";
+import { opaqueKey, TokenStoreError } from "@tokenkeep/core";
+import { type JoinedEntry, joinTokens, type Problem, readZohoRows } from "@tokenkeep/core/zoho-formats";
 import type { Connections, Run, Value } from "./connections.js";
 import { DUPLICATE, errnoOf } from "./failures.js";
 import { LOCKS_SUFFIX, quoteName } from "./names.js";
+import type { RecordStatements } from "./record-statements.js";
 import { readState, type SchemaSettings, underLock } from "./schema.js";
+import { FROM_HEX, hex } from "./text.js";
+
+/** How many records go to the server in one statement. */
+const BATCH = 250;
 
 /** What became of the rows of Zoho's table. */
 export interface AdoptionReport {
@@ -22,10 +27,6 @@ export interface Adoption {
   readonly namespace: string;
 }
 
-type InsertOf = (record: TokenRecord, keys: RecordKeys) => { sql: string; values: readonly Value[] };
-
-const NAMESPACE = "CONVERT(UNHEX(?) USING utf8mb4)";
-
 /**
  * Copies the records of Zoho's table, once per namespace, in one transaction. That it was done, and what
  * came of it, stands in a row beside the leases.
@@ -34,7 +35,7 @@ export async function adopt(
   adoption: Adoption,
   connections: Connections,
   settings: SchemaSettings,
-  insertOf: InsertOf,
+  statements: RecordStatements,
 ): Promise<void> {
   if ((await reportIn(connections, settings.table, adoption)) !== null) return;
   await connections.session(async (run) => {
@@ -43,11 +44,11 @@ export async function adopt(
       if ((await reportIn({ run }, settings.table, adoption)) !== null) return;
       const rows = await rowsOf(run, adoption.from);
       await run("START TRANSACTION");
-      const report = await copy(run, rows, insertOf);
-      const values = [...markOf(adoption), Buffer.from(JSON.stringify(report)).toString("hex")];
+      const report = await copy(run, rows, statements);
+      const values = [...markOf(adoption), hex(JSON.stringify(report))];
       await run(
         `INSERT INTO ${quoteName(settings.table + LOCKS_SUFFIX)} (namespace, lock_key, fence, note)
-          VALUES (${NAMESPACE}, ?, 1, CONVERT(UNHEX(?) USING utf8mb4))`,
+          VALUES (${FROM_HEX}, ?, 1, ${FROM_HEX})`,
         values,
       );
       await run("COMMIT");
@@ -58,24 +59,30 @@ export async function adopt(
 async function copy(
   run: Run,
   rows: readonly Record<string, unknown>[],
-  insertOf: InsertOf,
+  statements: RecordStatements,
 ): Promise<AdoptionReport> {
   const { entries, problems } = joinTokens(readZohoRows(rows));
   const left: Problem[] = [...problems];
   let records = 0;
-  for (const { record, keys } of entries) {
-    const { sql, values } = insertOf(record, keys);
+  const insert = async (batch: readonly JoinedEntry[]): Promise<void> => {
+    const { sql, values } = statements.insert(batch);
     try {
       await run(sql, values);
-      records++;
+      records += batch.length;
     } catch (error) {
+      // the statement was undone, the transaction goes on
       if (errnoOf(error) !== DUPLICATE) throw error;
-      left.push({
-        where: `id ${JSON.stringify(record.id)}`,
-        reason: "the store has one of its values already",
-      });
+      if (batch.length > 1) {
+        for (const entry of batch) await insert([entry]);
+      } else {
+        left.push({
+          where: `id ${JSON.stringify(batch[0]?.record.id)}`,
+          reason: "the store has one of its values already",
+        });
+      }
     }
-  }
+  };
+  for (let i = 0; i < entries.length; i += BATCH) await insert(entries.slice(i, i + BATCH));
   return { rows: rows.length, records, problems: left };
 }
 
@@ -84,9 +91,9 @@ async function rowsOf(run: Run, from: string): Promise<Record<string, unknown>[]
   const columns = (
     await run(
       `SELECT CAST(column_name AS BINARY) FROM information_schema.columns WHERE table_schema = DATABASE()
-      AND (table_name = ${NAMESPACE} OR (@@lower_case_table_names <> 0 AND table_name = LOWER(${NAMESPACE})))
+      AND (table_name = ${FROM_HEX} OR (@@lower_case_table_names <> 0 AND table_name = LOWER(${FROM_HEX})))
       ORDER BY ordinal_position`,
-      [Buffer.from(from).toString("hex"), Buffer.from(from).toString("hex")],
+      [hex(from), hex(from)],
     )
   ).rows.map(([name]) => textOf(name));
   if (!columns.includes("id")) {
@@ -112,7 +119,7 @@ export async function reportIn(
 ): Promise<AdoptionReport | null> {
   const { rows } = await connections.run(
     `SELECT CAST(note AS BINARY) FROM ${quoteName(table + LOCKS_SUFFIX)}
-      WHERE namespace = ${NAMESPACE} AND lock_key = ?`,
+      WHERE namespace = ${FROM_HEX} AND lock_key = ?`,
     markOf(adoption),
   );
   const note = rows[0]?.[0];
@@ -120,7 +127,7 @@ export async function reportIn(
 }
 
 function markOf({ namespace, from }: Adoption): string[] {
-  return [Buffer.from(namespace).toString("hex"), opaqueKey("adopted", from)];
+  return [hex(namespace), opaqueKey("adopted", from)];
 }
 
 function textOf(value: unknown): string {

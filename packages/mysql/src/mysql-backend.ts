@@ -1,7 +1,6 @@
 import {
   type Backend,
   type Lookup,
-  type LookupKind,
   type Place,
   type RecordKeys,
   TOKEN_COLUMNS,
@@ -9,33 +8,13 @@ import {
   TokenStoreError,
 } from "@tokenkeep/core";
 import { type Adoption, type AdoptionReport, adopt, reportIn } from "./adopt.js";
-import type { Connections, Value } from "./connections.js";
+import type { Connections } from "./connections.js";
 import { DUPLICATE, errnoOf, explainError } from "./failures.js";
 import { MysqlLeases } from "./mysql-leases.js";
 import { LOCKS_SUFFIX, quoteName } from "./names.js";
+import { type PreparedStatement, RecordStatements } from "./record-statements.js";
 import { openSchema, type SchemaSettings } from "./schema.js";
-
-/**
- * Text goes to the server as hexadecimal digits and comes back as bytes: so it survives whatever charset
- * the caller's connections have.
- */
-const TEXT = "CONVERT(UNHEX(?) USING utf8mb4)";
-
-const KEY_COLUMNS: readonly { kind: keyof RecordKeys; column: string }[] = [
-  { kind: "userClient", column: "user_client_key" },
-  { kind: "grantToken", column: "grant_token_key" },
-  { kind: "refreshToken", column: "refresh_token_key" },
-  { kind: "accessToken", column: "access_token_key" },
-  { kind: "user", column: "user_key" },
-];
-
-const SELECTED: string = TOKEN_COLUMNS.map(({ column, type }) =>
-  type === "string" ? `CAST(${column} AS BINARY)` : column,
-).join(", ");
-
-const PLACEHOLDERS: string[] = TOKEN_COLUMNS.map(({ column, type }) =>
-  type === "string" && column !== "etag" ? TEXT : "?",
-);
+import { textWayOver } from "./text.js";
 
 export interface MysqlBackendSettings extends SchemaSettings {
   readonly namespace: string;
@@ -55,37 +34,23 @@ export class MysqlBackend implements Backend {
   readonly secrets: readonly string[];
   readonly #connections: Connections;
   readonly #settings: MysqlBackendSettings;
-  readonly #namespace: string;
-  readonly #table: string;
-  readonly #insert: string;
-  readonly #replace: string;
-  /** The statement of a find, by the kinds of its lookups. There are few. */
-  readonly #reads = new Map<string, string>();
+  #statements!: RecordStatements;
 
   constructor(connections: Connections, settings: MysqlBackendSettings) {
     this.#connections = connections;
     this.#settings = settings;
     this.secrets = settings.secrets;
-    this.#namespace = hex(settings.namespace);
-    this.#table = quoteName(settings.table);
-    this.leases = new MysqlLeases(connections, quoteName(settings.table + LOCKS_SUFFIX), this.#namespace);
-    const keys = KEY_COLUMNS.map(({ column }) => column);
-    const columns = [...TOKEN_COLUMNS.map(({ column }) => column), ...keys];
-    const values = [...PLACEHOLDERS, ...keys.map(() => "?")];
-    this.#insert = `INSERT INTO ${this.#table} (namespace, ${columns.join(", ")}) VALUES (${TEXT}, ${values.join(", ")})`;
-    const assignments = columns.map((column, index) => `${column} = ${values[index]}`);
-    this.#replace = `UPDATE ${this.#table} SET ${assignments.join(", ")} WHERE namespace = ${TEXT} AND id = ${TEXT} AND etag = ?`;
+    const { table, namespace } = settings;
+    this.leases = new MysqlLeases(connections, quoteName(table + LOCKS_SUFFIX), namespace);
   }
 
   async open(): Promise<void> {
+    const { table, namespace, adoption } = this.#settings;
+    const way = await textWayOver(this.#connections);
+    const statements = new RecordStatements(quoteName(table), namespace, way);
     await openSchema(this.#connections, this.#settings);
-    const { adoption } = this.#settings;
-    if (adoption !== undefined) {
-      await adopt(adoption, this.#connections, this.#settings, (record, keys) => ({
-        sql: this.#insert,
-        values: this.#valuesOf(record, keys),
-      }));
-    }
+    if (adoption !== undefined) await adopt(adoption, this.#connections, this.#settings, statements);
+    this.#statements = statements;
   }
 
   async adoption(): Promise<AdoptionReport | null> {
@@ -97,46 +62,47 @@ export class MysqlBackend implements Backend {
     await this.#settings.end?.();
   }
 
-  async read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
-    const groups = groupsOf(lookups);
-    const values = groups.flatMap(({ kind, keys }): Value[] => [
-      this.#namespace,
-      ...(kind === "id" ? keys.map(hex) : keys),
-    ]);
-    const { rows } = await this.#connections.run(this.#readOf(groups), values);
-    return rows.map(recordOf);
-  }
-
-  // One SELECT per kind of lookup: each goes by its own index, which an OR over several need not do.
-  #readOf(groups: readonly LookupGroup[]): string {
-    const name = groups.map(({ kind, keys }) => `${kind} ${keys.length}`).join();
-    let sql = this.#reads.get(name);
-    if (sql === undefined) {
-      const selects = groups.map((group) => this.#select(group));
-      sql = selects.length === 1 ? selects[0]! : selects.map((select) => `(${select})`).join(" UNION ALL ");
-      this.#reads.set(name, sql);
+  async read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): Promise<TokenRecord[]> {
+    const first = await this.#select(this.#statements.first(lookups));
+    // Seldom: the first record that was found is of another user or client, so that the others count too.
+    if (lookups.length > 1 && first.length > 0 && !first.some(settles)) {
+      return this.#select(this.#statements.all(lookups));
     }
-    return sql;
-  }
-
-  #select({ kind, keys }: LookupGroup): string {
-    const select = `SELECT ${SELECTED} FROM ${this.#table} WHERE namespace = ${TEXT} AND`;
-    if (kind === "id") return `${select} id IN (${keys.map(() => TEXT).join(", ")})`;
-    const column = KEY_COLUMNS.find((key) => key.kind === kind)!.column;
-    if (kind === "user") return `${select} ${column} = ? ORDER BY saved_at DESC LIMIT 1`;
-    return `${select} ${column} IN (${keys.map(() => "?").join(", ")})`;
+    return first;
   }
 
   insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
-    return this.#write(this.#insert, this.#valuesOf(record, keys));
+    return this.#write(this.#statements.insert([{ record, keys }]));
   }
 
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): Promise<boolean> {
-    const [namespace = null, ...values] = this.#valuesOf(record, keys);
-    return this.#write(this.#replace, [...values, namespace, hex(previous.id), previous.etag]);
+    return this.#write(this.#statements.replace(record, keys, previous));
   }
 
-  async #write(sql: string, values: readonly Value[]): Promise<boolean> {
+  async remove(id: string): Promise<void> {
+    const { sql, values } = this.#statements.remove(id);
+    await this.#connections.run(sql, values);
+  }
+
+  async clear(): Promise<void> {
+    const { sql, values } = this.#statements.clear();
+    // not sent again after a lost reply: it would take what was saved in between
+    await this.#connections.run(sql, values, false);
+  }
+
+  scan(after: Place | null, limit: number | null): Promise<TokenRecord[]> {
+    return this.#select(this.#statements.scan(after, limit));
+  }
+
+  explain(error: unknown): TokenStoreError | undefined {
+    return explainError(error, "Make them with the SQL in the README (mysqlSchema() gives it too)");
+  }
+
+  async #select({ sql, values }: PreparedStatement): Promise<TokenRecord[]> {
+    return (await this.#connections.run(sql, values)).rows.map(recordOf);
+  }
+
+  async #write({ sql, values }: PreparedStatement): Promise<boolean> {
     try {
       return (await this.#connections.run(sql, values)).affectedRows > 0;
     } catch (error) {
@@ -144,63 +110,6 @@ export class MysqlBackend implements Backend {
       throw error;
     }
   }
-
-  #valuesOf(record: TokenRecord, keys: RecordKeys): Value[] {
-    const values: Value[] = [this.#namespace];
-    for (const { property, column } of TOKEN_COLUMNS) {
-      const value = record[property];
-      values.push(typeof value === "string" && column !== "etag" ? hex(value) : value);
-    }
-    for (const { kind } of KEY_COLUMNS) values.push(keys[kind]);
-    return values;
-  }
-
-  async remove(id: string): Promise<void> {
-    const sql = `DELETE FROM ${this.#table} WHERE namespace = ${TEXT} AND id = ${TEXT}`;
-    await this.#connections.run(sql, [this.#namespace, hex(id)]);
-  }
-
-  async clear(): Promise<void> {
-    // not sent again after a lost reply: it would take what was saved in between
-    const sql = `DELETE FROM ${this.#table} WHERE namespace = ${TEXT}`;
-    await this.#connections.run(sql, [this.#namespace], false);
-  }
-
-  async scan(after: Place | null, limit: number | null): Promise<TokenRecord[]> {
-    const values: Value[] = [this.#namespace];
-    let sql = `SELECT ${SELECTED} FROM ${this.#table} FORCE INDEX (by_age) WHERE namespace = ${TEXT}`;
-    if (after !== null) {
-      sql += ` AND (created_at > ? OR (created_at = ? AND id > ${TEXT}))`;
-      values.push(after.createdAt, after.createdAt, hex(after.id));
-    }
-    sql += " ORDER BY created_at, id";
-    if (limit !== null) sql += ` LIMIT ${Math.trunc(limit)}`;
-    return (await this.#connections.run(sql, values)).rows.map(recordOf);
-  }
-
-  explain(error: unknown): TokenStoreError | undefined {
-    return explainError(error, "Make them with the SQL in the README (mysqlSchema() gives it too)");
-  }
-}
-
-interface LookupGroup {
-  readonly kind: LookupKind;
-  readonly keys: string[];
-}
-
-/** Lookups of one kind that stand together are one look: a user with its client, and with none. */
-function groupsOf(lookups: readonly Lookup[]): LookupGroup[] {
-  const groups: LookupGroup[] = [];
-  for (const { kind, key } of lookups) {
-    const last = groups.at(-1);
-    if (last?.kind === kind && kind !== "user") last.keys.push(key);
-    else groups.push({ kind, keys: [key] });
-  }
-  return groups;
-}
-
-function hex(text: string): string {
-  return Buffer.from(text).toString("hex");
 }
 
 function recordOf(row: readonly unknown[]): TokenRecord {

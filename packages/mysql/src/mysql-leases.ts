@@ -1,8 +1,8 @@
 import type { Leases } from "@tokenkeep/core";
 import type { Connections } from "./connections.js";
 import { DUPLICATE, errnoOf } from "./failures.js";
+import { FROM_HEX, hex } from "./text.js";
 
-const NAMESPACE = "CONVERT(UNHEX(?) USING utf8mb4)";
 // the server's clock, in UTC whatever the time zone of the session
 const NOW = "UTC_TIMESTAMP(6)";
 const IN = `${NOW} + INTERVAL ? MICROSECOND`;
@@ -18,14 +18,11 @@ export class MysqlLeases implements Leases {
     Record<"grant" | "look" | "first" | "place" | "renew" | "release" | "leave", string>
   >;
 
-  /**
-   * @param table quoted
-   * @param namespace in hexadecimal
-   */
+  /** @param table quoted */
   constructor(connections: Connections, table: string, namespace: string) {
     this.#connections = connections;
-    this.#namespace = namespace;
-    const where = `WHERE namespace = ${NAMESPACE} AND lock_key = ?`;
+    this.#namespace = hex(namespace);
+    const where = `WHERE namespace = ${FROM_HEX} AND lock_key = ?`;
     const isPlaceFree = `(next_owner IS NULL OR next_owner = ? OR next_until <= ${NOW})`;
     this.#sql = {
       // LAST_INSERT_ID(…) hands the fence back with the reply
@@ -34,7 +31,7 @@ export class MysqlLeases implements Leases {
         ${where} AND (owner = ? OR ((owner IS NULL OR held_until <= ${NOW}) AND ${isPlaceFree}))`,
       look: `SELECT ${isPlaceFree} FROM ${table} ${where}`,
       first: `INSERT INTO ${table} (namespace, lock_key, fence, owner, held_until)
-        VALUES (${NAMESPACE}, ?, 1, ?, ${IN})`,
+        VALUES (${FROM_HEX}, ?, 1, ?, ${IN})`,
       place: `UPDATE ${table} SET next_owner = ?, next_until = ${IN} ${where} AND ${isPlaceFree}`,
       renew: `UPDATE ${table} SET held_until = ${IN} ${where} AND owner = ? AND held_until > ${NOW}`,
       release: `UPDATE ${table} SET owner = NULL, held_until = NULL ${where} AND owner = ? AND held_until > ${NOW}`,

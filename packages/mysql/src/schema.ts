@@ -2,6 +2,7 @@ import { opaqueKey, TokenStoreError } from "@tokenkeep/core";
 import type { Connections, Run } from "./connections.js";
 import { LOCKS_SUFFIX } from "./names.js";
 import { mysqlSchema, SCHEMA_VERSION } from "./schema-sql.js";
+import { FROM_HEX, hex } from "./text.js";
 
 export interface SchemaSettings {
   readonly table: string;
@@ -19,7 +20,7 @@ interface State {
 const STATE = `SELECT VERSION(), DATABASE(), @@autocommit, @@character_set_client,
   (SELECT GROUP_CONCAT(COALESCE(table_comment, '') SEPARATOR '\\n') FROM information_schema.tables
     WHERE table_schema = DATABASE()
-    AND table_name IN (CONVERT(UNHEX(?) USING utf8mb4), CONVERT(UNHEX(?) USING utf8mb4)))`;
+    AND table_name IN (${FROM_HEX}, ${FROM_HEX}))`;
 
 /** Sees to it that the tables are there, and of this version. Many processes may do it at once. */
 export async function openSchema(connections: Connections, settings: SchemaSettings): Promise<void> {
@@ -58,7 +59,7 @@ export async function underLock<T>(
 }
 
 export async function readState(run: Run, table: string): Promise<State> {
-  const names = [table, table + LOCKS_SUFFIX].map((name) => Buffer.from(name).toString("hex"));
+  const names = [table, table + LOCKS_SUFFIX].map(hex);
   const [row = []] = (await run(STATE, names)).rows;
   const [version, database, autocommit, charset, comments] = row;
   if (database === null) {
