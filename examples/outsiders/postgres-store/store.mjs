@@ -13,6 +13,16 @@ export default {
   name: "postgres-token-store",
   open: (space, options) => new PostgresTokenStore({ url: url.href, schema: space.id, ...options }),
   destroy: (space) => query(`DROP SCHEMA IF EXISTS ${space.id} CASCADE`),
+  client: {
+    open: () => new pg.Pool({ connectionString: server }),
+    store: (pool, space, options) => new PostgresTokenStore({ pool, schema: space.id, ...options }),
+    isOpen: (pool) =>
+      pool.query("SELECT 1").then(
+        () => true,
+        () => false,
+      ),
+    close: (pool) => pool.end(),
+  },
   faults: {
     cut: () =>
       query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [
