@@ -8,11 +8,14 @@ import { TokenStoreError } from "./errors.js";
 export class TimeLimits {
   readonly #ms: number;
   readonly #name: string;
-  /** What to do where an answer has not come, and when. */
-  readonly #waiting = new Map<() => void, number>();
+  /**
+   * A ring of those that are waited for. Not a Map or a Set: V8 grows those anew where entries come and go, and
+   * keeps what was in the old ones alive until its next full collection.
+   */
+  readonly #ring = new Waiting(() => {}, Number.POSITIVE_INFINITY);
   #timer: NodeJS.Timeout | undefined;
-  /** When the timer rings: at the first end, or before. */
-  #ringsAt = Number.POSITIVE_INFINITY;
+  /** When the timer goes off: at the first end, or before. */
+  #timerEnd = Number.POSITIVE_INFINITY;
 
   constructor(ms: number, name: string) {
     this.#ms = ms;
@@ -29,17 +32,17 @@ export class TimeLimits {
     return this.start().race(promise);
   }
 
-  /** Calls `giveUp` at that time, unless it is to {@link TimeLimits.forget} it before. */
-  await(giveUp: () => void, end: number): void {
-    this.#waiting.set(giveUp, end);
-    if (end < this.#ringsAt) this.#ringAt(end);
-    else if (this.#waiting.size === 1) this.#timer?.ref();
+  /** Gives up at that time, unless it is told to {@link TimeLimits.forget} it before. */
+  await(waiting: Waiting): void {
+    if (this.#ring.isAlone) this.#timer?.ref();
+    waiting.enter(this.#ring);
+    if (waiting.end < this.#timerEnd) this.#setTimer(waiting.end);
   }
 
-  forget(giveUp: () => void): void {
-    this.#waiting.delete(giveUp);
+  forget(waiting: Waiting): void {
+    waiting.leave();
     // the timer stays for the next call, but a process that is done need not wait for it
-    if (this.#waiting.size === 0) this.#timer?.unref();
+    if (this.#ring.isAlone) this.#timer?.unref();
   }
 
   error(): TokenStoreError {
@@ -50,26 +53,61 @@ export class TimeLimits {
     );
   }
 
-  #ringAt(end: number): void {
+  #setTimer(end: number): void {
     clearTimeout(this.#timer);
-    this.#ringsAt = end;
-    this.#timer = setTimeout(() => this.#ring(), Math.max(0, end - performance.now()));
+    this.#timerEnd = end;
+    this.#timer = setTimeout(() => this.#giveUp(), Math.max(0, end - performance.now()));
   }
 
-  #ring(): void {
+  #giveUp(): void {
     this.#timer = undefined;
-    this.#ringsAt = Number.POSITIVE_INFINITY;
+    this.#timerEnd = Number.POSITIVE_INFINITY;
     const now = performance.now();
-    let next = Number.POSITIVE_INFINITY;
-    for (const [giveUp, end] of this.#waiting) {
+    let first = Number.POSITIVE_INFINITY;
+    let waiting = this.#ring.next;
+    while (waiting !== this.#ring) {
+      const { next, end } = waiting;
       if (end > now) {
-        next = Math.min(next, end);
+        first = Math.min(first, end);
       } else {
-        this.#waiting.delete(giveUp);
-        giveUp();
+        waiting.leave();
+        waiting.giveUp();
       }
+      waiting = next;
     }
-    if (next < Number.POSITIVE_INFINITY) this.#ringAt(next);
+    if (first < Number.POSITIVE_INFINITY) this.#setTimer(first);
+  }
+}
+
+/** Something that is waited for, and its place among others. */
+class Waiting {
+  readonly giveUp: () => void;
+  readonly end: number;
+  next: Waiting = this;
+  #previous: Waiting = this;
+
+  constructor(giveUp: () => void, end: number) {
+    this.giveUp = giveUp;
+    this.end = end;
+  }
+
+  get isAlone(): boolean {
+    return this.next === this;
+  }
+
+  enter(ring: Waiting): void {
+    this.next = ring;
+    this.#previous = ring.#previous;
+    this.#previous.next = this;
+    ring.#previous = this;
+  }
+
+  /** May be called twice. */
+  leave(): void {
+    this.#previous.next = this.next;
+    this.next.#previous = this.#previous;
+    this.next = this;
+    this.#previous = this;
   }
 }
 
@@ -91,15 +129,15 @@ export class TimeLimit {
   /** What `promise` settles with, unless the time is over first. */
   race<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const giveUp = () => reject(this.#limits.error());
-      this.#limits.await(giveUp, this.#end);
+      const waiting = new Waiting(() => reject(this.#limits.error()), this.#end);
+      this.#limits.await(waiting);
       promise.then(
         (value) => {
-          this.#limits.forget(giveUp);
+          this.#limits.forget(waiting);
           resolve(value);
         },
         (error) => {
-          this.#limits.forget(giveUp);
+          this.#limits.forget(waiting);
           reject(error);
         },
       );
