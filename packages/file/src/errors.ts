@@ -18,6 +18,11 @@ export function explainFileError(error: unknown): TokenStoreError | undefined {
         "ERR_UNAVAILABLE",
         `file: there is no room for another line (${code}). Nothing was saved. Make room and try again.`,
       );
+    case "EBUSY":
+      return new TokenStoreError(
+        "ERR_INVALID_OPTIONS",
+        "file: the file is mounted by itself, so that no other can come to its place (EBUSY). Mount its directory.",
+      );
     case "ENOTDIR":
     case "EISDIR":
     case "ENAMETOOLONG":

@@ -163,6 +163,7 @@ export class LogFile<S extends State> {
 
   /** Says that the file takes no more lines. */
   seal(): void {
+    if (!this.read()) throw changedError(this.path);
     this.#write({ op: "seal" });
     if (!this.#isSealed) throw changedError(this.path);
   }

@@ -1,8 +1,8 @@
 import { statSync } from "node:fs";
-import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isTokenStoreError, type MaybePromise, TokenStoreError } from "@tokenkeep/core";
-import { compact, whyNotCompact } from "./compact.js";
-import { Draft, isBeingReplaced, sweep } from "./draft.js";
+import { Compactor } from "./compactor.js";
+import { Draft, sweep } from "./draft.js";
 import { hasCode } from "./errors.js";
 import { encodeHead, newHead } from "./head.js";
 import type { Line } from "./line.js";
@@ -10,11 +10,7 @@ import { LogFile } from "./log-file.js";
 import { lookAt, syncDirectory } from "./place.js";
 import type { State } from "./state.js";
 
-/** Lines that may be garbage before compaction is worth it. */
-const SPARE_LINES = 256;
 const MOST_TRIES = 100;
-/** How often to look whether the one that sealed the file has put another in its place, in milliseconds. */
-const PAUSE_MS = 5;
 
 export interface LogOptions<S extends State> {
   /** What the lines are about: it stands in the first one. */
@@ -38,15 +34,14 @@ export class Log<S extends State> {
   readonly #options: LogOptions<S>;
   #file: LogFile<S> | undefined;
   #catchingUp: Promise<void> | undefined;
-  #compacting: Promise<unknown> | undefined;
-  /** Compaction is not tried again until there are so many lines. */
-  #notBefore = 0;
+  readonly #compactor: Compactor;
   #wasOpen = false;
   #isClosed = false;
 
   constructor(path: string, options: LogOptions<S>) {
     this.#path = path;
     this.#options = options;
+    this.#compactor = new Compactor(path, options.kind);
   }
 
   /** The state now: one look at the file, and a read of what is new, if anything is. */
@@ -85,13 +80,13 @@ export class Log<S extends State> {
         return false;
       }
       if (file.isSealed) {
-        await this.#replace(file);
+        await this.#compactor.replace(file);
         continue;
       }
       const applied = this.#careful(file, () => file.append(line));
       if (applied === undefined) continue; // sealed meanwhile
       await this.#flush(file);
-      this.#compactIfDue(file);
+      if (file === this.#file) this.#compactor.compactIfDue(file);
       return applied;
     }
     throw busyError(this.#path);
@@ -166,57 +161,19 @@ export class Log<S extends State> {
     }
   }
 
-  /** Resolves once another file is in the place of this one, which was sealed. */
-  async #replace(file: LogFile<S>): Promise<void> {
-    // who sealed it has all but put the other there; if it died, or was stopped, anyone does it
-    while (file.isAt(lookAt(this.#path))) {
-      if (this.#compacting === undefined && isBeingReplaced(this.#path, file.head.id)) await sleep(PAUSE_MS);
-      else await (this.#compacting ?? this.#compact(file));
-    }
-  }
-
-  /** Replaces the file by one without garbage, where more than half of it is garbage. Nobody waits for it. */
-  #compactIfDue(file: LogFile<S>): void {
-    if (this.#compacting !== undefined || file !== this.#file || file.isSealed) return;
-    if (file.lines < Math.max(2 * file.state.size + SPARE_LINES, this.#notBefore)) return;
-    const why = whyNotCompact(file);
-    if (why !== undefined) this.#giveUp(file, why);
-    else if (!isBeingReplaced(this.#path, file.head.id)) {
-      this.#compact(file).catch((error) => this.#giveUp(file, String(error)));
-    }
-  }
-
-  #compact(file: LogFile<S>): Promise<unknown> {
-    this.#compacting = compact(file, this.#options.kind).finally(() => {
-      this.#compacting = undefined;
-    });
-    return this.#compacting;
-  }
-
-  // The save that it came with is done. The next try is when the file has grown by as much again.
-  #giveUp(file: LogFile<S>, why: string): void {
-    this.#notBefore = 2 * file.lines;
-    process.emitWarning(`${this.#path} can't be compacted, and grows: ${why}.`, {
-      code: "TOKENKEEP_NOT_COMPACTED",
-    });
-  }
-
   #drop(): void {
     const file = this.#file;
     this.#file = undefined;
     if (file === undefined) return;
     // whoever is at it still needs it to the end: a compaction, and a save that waits for the disk
-    const compacting = this.#compacting;
-    setImmediate(async () => {
-      await compacting?.catch(() => {});
-      await file.close();
-    });
+    const compacted = this.#compactor.whenIdle();
+    setImmediate(() => void compacted.then(() => file.close()));
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#catchingUp?.catch(() => {});
-    await this.#compacting?.catch(() => {});
+    await this.#compactor.whenIdle();
     const file = this.#file;
     this.#file = undefined;
     await file?.close();

@@ -31,14 +31,19 @@ export class Space {
     return this.#byId.get(id)?.record;
   }
 
+  /** Whether one of these keys is another record's than the one with this id. */
+  isTaken(id: string, keys: RecordKeys): boolean {
+    return UNIQUE_KEYS.some((kind) => {
+      const holder = keys[kind] === null ? undefined : this.#byKey.get(`${kind} ${keys[kind]}`);
+      return holder !== undefined && holder.record.id !== id;
+    });
+  }
+
   /** Keeps a record in the place of the one of its id, unless one of its keys is another record's. */
   put(record: TokenRecord): boolean {
     const stored = this.#byId.get(record.id);
     const keys = keysOf(record);
-    for (const kind of UNIQUE_KEYS) {
-      const holder = keys[kind] === null ? undefined : this.#byKey.get(`${kind} ${keys[kind]}`);
-      if (holder !== undefined && holder !== stored) return false;
-    }
+    if (this.isTaken(record.id, keys)) return false;
     if (stored !== undefined) this.#unlink(stored);
     const entry = { record, keys };
     this.#byId.set(record.id, entry);

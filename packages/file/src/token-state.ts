@@ -1,5 +1,5 @@
 import type { TokenRecord } from "@tokenkeep/core";
-import { TOKEN_COLUMNS } from "@tokenkeep/core";
+import { keysOf, TOKEN_COLUMNS } from "@tokenkeep/core";
 import type { Line } from "./line.js";
 import { Space } from "./space.js";
 import type { State } from "./state.js";
@@ -36,8 +36,9 @@ export class TokenState implements State {
     const space = this.space(String(line.namespace));
     if (line.op === "remove") return space.get(String(line.id)) !== undefined;
     if (line.op === "clear") return space.size > 0;
-    const { id } = line.record as { id: string };
-    return (space.get(id)?.etag ?? null) === line.previous;
+    const record = recordOf(line.record);
+    const isNext = (space.get(record.id)?.etag ?? null) === line.previous;
+    return isNext && !space.isTaken(record.id, keysOf(record));
   }
 
   apply(line: Line): boolean {
