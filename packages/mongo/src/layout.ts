@@ -18,17 +18,28 @@ import {
  * | `~schema` | the version of this layout |
  * | `~space.<digest>` | one per namespace: its `generation`, a number that `deleteTokens` raises |
  * | `lock.<digest>` | one per lock |
- * | `<digest>` | a record: its fields under their own names; `keys`, `user`, `space`, `generation` |
+ * | `<digest>.<digest>` | a record: its fields under their own names; `keys`, `key`, `user`, `space`, `generation` |
  *
- * All keys are digests of namespace, generation, kind and value, so that no index holds a secret, no text of
- * a caller is ever compared (whatever collation the collection has, two digests differ in it), and what is
+ * A key is a digest of namespace and generation, and one of kind and value: no index holds a secret, no text
+ * of a caller is ever compared (whatever collation the collection has, two digests differ in it), and what is
  * left of an older generation is in nobody's way.
+ *
+ * The `_id` of a record is one of the keys that it was inserted with, that of its user if it has one, and
+ * says nothing afterwards: `key` is that of its id. So two processes that save a user for the first time meet
+ * at `_id`, where FerretDB refuses one of them at once. At `keys` each would wait for the other until
+ * PostgreSQL notices, after a second: that index is an exclusion constraint, which is checked behind the
+ * insert (https://www.postgresql.org/docs/18/sql-createtable.html#SQL-CREATETABLE-EXCLUDE).
  */
 export interface StoredDocument {
   _id: string;
   keys: string[];
   generation?: number;
   [field: string]: unknown;
+}
+
+/** A document that holds a record. */
+export interface RecordDocument extends StoredDocument {
+  key: string;
 }
 
 export const SCHEMA_ID = "~schema";
@@ -38,7 +49,7 @@ export const SCHEMA_VERSION = 1;
 export const INDEXES = {
   keys: { key: { keys: 1 }, name: "tokenkeep_keys", unique: true },
   user: { key: { user: 1, savedAt: -1 }, name: "tokenkeep_user" },
-  scan: { key: { space: 1, generation: 1, createdAt: 1, _id: 1 }, name: "tokenkeep_scan" },
+  scan: { key: { space: 1, generation: 1, createdAt: 1, key: 1 }, name: "tokenkeep_scan" },
 } as const;
 
 /** The keys of one namespace. */
@@ -51,6 +62,7 @@ export class Layout {
    * looks for records and for this comes to it last, when it has the records already.
    */
   readonly spaceId: string;
+  #prefix = { generation: -1, text: "" };
 
   constructor(namespace: string) {
     this.namespace = namespace;
@@ -58,23 +70,30 @@ export class Layout {
     this.spaceId = `~space.${this.space}`;
   }
 
-  /** The key of a lookup in a generation; of kind `id`, the record's `_id`. */
+  /** The key of a lookup in a generation. That of an id has to be made short; the others are digests already. */
   key(generation: number, { kind, key }: Lookup): string {
-    return opaqueKey(this.space, String(generation), kind, key);
+    if (this.#prefix.generation !== generation) {
+      // 132 bits: enough that no two are the same
+      const digest = opaqueKey(this.space, String(generation)).slice(0, 22);
+      this.#prefix = { generation, text: `${digest}.` };
+    }
+    return this.#prefix.text + (kind === "id" ? opaqueKey(kind, key) : key);
   }
 
   lockId(key: string): string {
     return `lock.${opaqueKey(this.space, key)}`;
   }
 
-  /** The document of a record. Absent fields are left out. */
-  document(generation: number, record: TokenRecord, keys: RecordKeys): StoredDocument {
-    const _id = this.key(generation, { kind: "id", key: record.id });
-    const document: StoredDocument = { _id, keys: [_id] };
+  /** The document of a record that is inserted. Absent fields are left out. */
+  document(generation: number, record: TokenRecord, keys: RecordKeys): RecordDocument {
+    const idKey = this.key(generation, { kind: "id", key: record.id });
+    const document: RecordDocument = { _id: idKey, keys: [idKey], key: idKey };
     for (const kind of UNIQUE_KEYS) {
       const key = keys[kind];
       if (key !== null) document.keys.push(this.key(generation, { kind, key }));
     }
+    if (keys.userClient !== null)
+      document._id = this.key(generation, { kind: "userClient", key: keys.userClient });
     if (keys.user !== null) document.user = this.key(generation, { kind: "user", key: keys.user });
     document.namespace = this.namespace;
     document.space = this.space;

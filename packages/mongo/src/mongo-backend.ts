@@ -1,5 +1,4 @@
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   type Backend,
   type Lookup,
@@ -9,19 +8,17 @@ import {
   TokenStoreError,
 } from "@tokenkeep/core";
 import type { Collection, CollectionOptions, Document } from "mongodb";
-import { explain, isDeadlock, isDuplicate } from "./explain.js";
+import { explain, isDuplicate } from "./explain.js";
 import { type Asked, Generation } from "./generation.js";
 import { generationOf, Layout, recordOf, type StoredDocument } from "./layout.js";
 import { MongoLeases } from "./mongo-leases.js";
 import type { Settings } from "./options.js";
+import { Reader } from "./reader.js";
 import { setUp, sweep } from "./schema.js";
-import { WriteLine } from "./write-line.js";
+import { Writer } from "./writer.js";
 
 /** How often a read is put again because `deleteTokens` came between. */
 const ATTEMPTS = 20;
-/** The lease of those that were in a deadlock, and how long a turn lasts where its holder dies. */
-const TURN = "~turn";
-const TURN_MS = 3000;
 
 /** Records in one collection, each a document: see {@link Layout}. */
 export class MongoBackend implements Backend {
@@ -35,18 +32,20 @@ export class MongoBackend implements Backend {
   readonly #layout: Layout;
   readonly #collection: Collection<StoredDocument>;
   readonly #generation = new Generation();
-  readonly #writes: WriteLine;
+  readonly #reader: Reader;
+  readonly #writer: Writer;
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.secrets = settings.secrets;
-    this.#writes = new WriteLine(settings.timeoutMs);
     this.#layout = new Layout(settings.namespace);
     this.#collection = settings.db.collection<StoredDocument>(
       settings.collection,
       collectionOptions(settings),
     );
     this.leases = new MongoLeases(this.#collection, this.#layout);
+    this.#reader = new Reader(settings);
+    this.#writer = new Writer(this.leases, settings.timeoutMs);
   }
 
   async open(): Promise<void> {
@@ -69,68 +68,36 @@ export class MongoBackend implements Backend {
         else keys.push(key);
       }
       keys.push(spaceId);
-      const byKeys = { keys: { $in: keys } };
-      const found =
-        user === undefined
-          ? // one batch: the server keeps no cursor
-            await this.#collection.find(byKeys, { limit: keys.length, singleBatch: true }).toArray()
-          : await this.#collection.aggregate<StoredDocument>(this.#byUser(user, byKeys)).toArray();
+      const found = await (user === undefined
+        ? this.#reader.byKeys(keys)
+        : this.#reader.newestOf(user, keys));
       const records = found.filter(({ _id }) => _id !== spaceId);
       return { records, space: found.find(({ _id }) => _id === spaceId) ?? null };
     });
   }
 
-  // The newest record of a user, and what the keys lead to: by two indexes, in one request. An $or would
-  // read all of a user's records.
-  #byUser(user: string, byKeys: Document): Document[] {
-    return [
-      { $match: { user: { $eq: user } } },
-      { $sort: { savedAt: -1 } },
-      { $limit: 1 },
-      { $unionWith: { coll: this.#settings.collection, pipeline: [{ $match: byKeys }] } },
-    ];
-  }
-
   async insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
     const document = this.#layout.document(this.#generation.value, record, keys);
-    return this.#write(document.keys, async () => {
-      await this.#collection.insertOne(document);
+    return this.#writer.write(document.keys, async () => {
+      try {
+        await this.#collection.insertOne(document);
+      } catch (error) {
+        if (!isDuplicate(error) || (await this.#reader.byKeys(document.keys)).length > 0) throw error;
+        // only the _id is taken: by a record that had this user once
+        await this.#collection.insertOne({ ...document, _id: `${document.key}.${randomUUID()}` });
+      }
       return true;
     });
   }
 
   async replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): Promise<boolean> {
-    const document = this.#layout.document(this.#generation.value, record, keys);
-    const { _id } = document;
-    return this.#write(document.keys, async () => {
-      const filter = { _id: { $eq: _id }, etag: { $eq: previous.etag } };
+    // without an _id it keeps the one that it has
+    const { _id, ...document } = this.#layout.document(this.#generation.value, record, keys);
+    return this.#writer.write(document.keys, async () => {
+      const filter = { keys: { $eq: document.key }, etag: { $eq: previous.etag } };
       const { matchedCount } = await this.#collection.replaceOne(filter, document);
       return matchedCount === 1;
     });
-  }
-
-  async #write(keys: readonly string[], write: () => Promise<boolean>): Promise<boolean> {
-    return this.#writes.enter(keys, async () => (await unlessTaken(write)) ?? this.#inTurn(write));
-  }
-
-  // Who was in a deadlock and comes back at once meets the others that still wait, and none of them ever gets
-  // through. So all who were come back one at a time. This is for progress alone: each write has its condition.
-  async #inTurn(write: () => Promise<boolean>): Promise<boolean> {
-    const owner = randomUUID();
-    const end = performance.now() + this.#settings.timeoutMs;
-    try {
-      while ((await this.leases.acquire(TURN, owner, TURN_MS, TURN_MS)) === null) {
-        if (performance.now() > end) return false;
-        await sleep(10 + Math.random() * 40);
-      }
-      while (performance.now() < end) {
-        const isDone = await unlessTaken(write);
-        if (isDone !== undefined) return isDone;
-      }
-      return false;
-    } finally {
-      await this.leases.release(TURN, owner);
-    }
   }
 
   async remove(id: string): Promise<void> {
@@ -140,8 +107,8 @@ export class MongoBackend implements Backend {
     if (space === null) return;
     const generation = generationOf(space);
     this.#generation.learn(generation, asked);
-    const _id = this.#layout.key(generation, { kind: "id", key: id });
-    await this.#collection.deleteOne({ _id: { $eq: _id } });
+    const key = this.#layout.key(generation, { kind: "id", key: id });
+    await this.#collection.deleteOne({ keys: { $eq: key } });
   }
 
   /**
@@ -166,11 +133,11 @@ export class MongoBackend implements Backend {
       const filter: Document = { space: { $eq: this.#layout.space }, generation: { $eq: generation } };
       if (after !== null) {
         const { createdAt } = after;
-        const _id = this.#layout.key(generation, { kind: "id", key: after.id });
+        const key = this.#layout.key(generation, { kind: "id", key: after.id });
         filter.createdAt = { $gte: createdAt };
-        filter.$or = [{ createdAt: { $gt: createdAt } }, { _id: { $gt: _id } }];
+        filter.$or = [{ createdAt: { $gt: createdAt } }, { key: { $gt: key } }];
       }
-      const cursor = this.#collection.find(filter).sort({ createdAt: 1, _id: 1 });
+      const cursor = this.#collection.find(filter).sort({ createdAt: 1, key: 1 });
       if (limit !== null) cursor.limit(limit).batchSize(limit + 1);
       const records = await cursor.toArray();
       // asked for last: where it has not changed, nothing was cleared while the records were read
@@ -221,15 +188,4 @@ function collectionOptions({ writeConcern, readConcern }: Settings): CollectionO
     useBigInt64: false,
     raw: false,
   };
-}
-
-/** Whether the write was done: false where it was refused, undefined where it was in a deadlock. */
-async function unlessTaken(write: () => Promise<boolean>): Promise<boolean | undefined> {
-  try {
-    return await write();
-  } catch (error) {
-    if (isDuplicate(error)) return false;
-    if (isDeadlock(error)) return undefined;
-    throw error;
-  }
 }

@@ -29,7 +29,7 @@ await describeOnEach(({ url, name: serverName }) => {
       accessToken: "a",
       expiresAt: Number.MAX_SAFE_INTEGER,
     });
-    const { _id, keys, user, space, etag, createdAt, savedAt, ...readable } = await record();
+    const { _id, keys, key, user, space, etag, createdAt, savedAt, ...readable } = await record();
     expect(readable).toEqual({
       namespace: "ns",
       generation: 0,
@@ -41,7 +41,11 @@ await describeOnEach(({ url, name: serverName }) => {
       revision: 1,
     });
     expect(keys).toHaveLength(3);
-    for (const key of [...keys, user, space]) expect(key).toMatch(/^[\w-]{43}$/);
+    expect(space).toMatch(/^[\w-]{43}$/);
+    for (const digest of [...keys, user]) expect(digest).toMatch(/^[\w-]{22}\.[\w-]{43}$/);
+    expect(new Set(keys).size).toBe(3);
+    expect(keys).toContain(key);
+    expect(keys).toContain(_id);
     await store.close();
   });
 
@@ -89,6 +93,7 @@ await describeOnEach(({ url, name: serverName }) => {
         ...sample,
         _id: `x${i}`,
         keys: [`x${i}`, `y${i}`],
+        key: `x${i}`,
         user: `x${i}`,
         createdAt: i,
       })),
@@ -105,12 +110,42 @@ await describeOnEach(({ url, name: serverName }) => {
     for (const plan of [
       await collection.find(byKeys).limit(2).explain(),
       await collection.aggregate(byUser).explain(),
-      await collection.find(page).sort({ createdAt: 1, _id: 1 }).limit(10).explain(),
+      await collection.find(page).sort({ createdAt: 1, key: 1 }).limit(10).explain(),
     ]) {
       const text = JSON.stringify(plan);
       expect(text).not.toMatch(/COLLSCAN|"Seq Scan"/);
       expect(text).toMatch(/tokenkeep_/); // the name of one of our indexes
     }
+  });
+
+  it("gives a user to another record than the one that was saved with it first", async () => {
+    const store = openStore();
+    await store.saveToken({ id: "x", userSignature: { name: "ann" }, accessToken: "a" });
+    await store.saveToken({ id: "x", userSignature: { name: "bob" } });
+    for (const round of [1, 2]) {
+      const saved = await store.saveToken({ userSignature: { name: "ann" }, accessToken: "b" });
+      expect(saved).toMatchObject({ revision: round });
+      expect(saved.id).not.toBe("x");
+    }
+    await store.deleteToken("x");
+    expect(await store.findToken({ userSignature: { name: "bob" } })).toBeNull();
+    expect((await store.findToken({ userSignature: { name: "ann" } }))?.accessToken).toBe("b");
+    expect(await store.getTokens()).toHaveLength(1);
+    await store.close();
+  });
+
+  it("loses no second where stores race for a user's first record", async () => {
+    const stores = Array.from({ length: 8 }, () => openStore());
+    await Promise.all(stores.map((store) => store.findTokenById("x")));
+    const start = performance.now();
+    const saved = await Promise.all(
+      stores.map((store, i) => store.saveToken({ userSignature: { name: "ann" }, accessToken: `${i}` })),
+    );
+    // PostgreSQL's deadlock_timeout is one second, and each of the losers would have to wait for it
+    expect(performance.now() - start).toBeLessThan(2000);
+    expect(new Set(saved.map(({ id }) => id)).size).toBe(1);
+    expect(saved.map(({ revision }) => revision).sort()).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+    for (const store of stores) await store.close();
   });
 
   it("reads one document for the user's newest record, however many the user has", async () => {
