@@ -1,141 +1,189 @@
+import { randomUUID } from "node:crypto";
+import { keysOf, opaqueKey } from "@tokenkeep/core";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
 import { startServer } from "@tokenkeep/test-servers";
-import { DBBuilder } from "@zohocrm/typescript-sdk-8.0";
-import { createPool, type Pool } from "mysql2/promise";
-import { type Contender, type GroupResult, measure } from "../harness.js";
-import { queryOf, someOf, tokenOf } from "../tokens.js";
-import { zohoToken } from "../zoho-token.js";
+import { createPool, type Pool, type ResultSetHeader, type RowDataPacket } from "mysql2/promise";
+import type { Bench, Subject } from "../subject.js";
+import { queryOf, tokenOf } from "../tokens.js";
+import { keyvMysql, shopifyMysql, zohoDbStore } from "./mysql-peers.js";
 
-const SIZES = [100, 100_000];
-const SDK_TABLE = `CREATE TABLE oauthtoken (id varchar(10) NOT NULL, user_name varchar(255), client_id varchar(255),
-  client_secret varchar(255), refresh_token varchar(255), access_token varchar(255), grant_token varchar(255),
-  expiry_time varchar(20), redirect_url varchar(255), api_domain varchar(255), PRIMARY KEY (id))`;
+/** As many connections as each subject has; the SDK's DBStore opens one for each call. */
+export const CONNECTIONS = 10;
+
+const OURS = "@tokenkeep/mysql";
+const DRIVER = "mysql2";
+const SDK = "Zoho SDK's DBStore";
+
+/** A subject with something to close. */
+export interface OpenSubject extends Subject {
+  close?(): unknown;
+}
+
+export const mysqlBench: Bench = {
+  backend: "MySQL",
+  targets: [
+    { job: "find", against: DRIVER, times: 0.9 },
+    ...(["find", "save"] as const).flatMap((job) => [
+      { job, against: SDK, times: 1.5, callers: 1 },
+      { job, against: SDK, times: 5, callers: 50 },
+    ]),
+  ],
+  notes: [
+    "The server is MariaDB, since the driver of the SDK's DBStore can't log in to MySQL 9.",
+    "mysql2 alone, over the store's own pool and on a table with the same columns and indexes, finds by primary key with a prepared `SELECT *`, and saves with one such SELECT and one conditional UPDATE of the fields that change. The store has to ask by user and client, for the user with no client as well, and by the tokens that it is about to save.",
+    "DBStore has no index but its `id`: a find and a save read the table from the start until the user is found, 100,000 rows at worst. It opens a connection for each call. Its save is one UPDATE without a condition or a look beforehand, so that of two saves at once one is lost, and it changes one index entry at most; the store's changes those of the access token and of the time of the save.",
+    "keyv and Shopify's storage read one row by a primary key that they are told, and overwrite it, unread, with no other index and no check of what is there: where they save faster, that is why.",
+    `Each has ${CONNECTIONS} connections, DBStore one for each call. A commit waits for the disk: with many callers, up to as many commits as there are connections share one flush, so that what has more connections can save more at once.`,
+  ],
+  async start(sizes) {
+    const server = await startServer("mariadb");
+    const pool = createPool({ uri: server.url, connectionLimit: CONNECTIONS });
+    const open: OpenSubject[] = [];
+    try {
+      await dropTables(pool, sizes);
+      const [[settings]] = await pool.query<RowDataPacket[]>(
+        "SELECT VERSION() AS version, @@innodb_flush_log_at_trx_commit AS flush",
+      );
+      const durability = `committed, \`innodb_flush_log_at_trx_commit=${settings?.flush}\``;
+      for (const size of sizes) {
+        open.push(await ours(pool, size, durability), await driver(pool, size, durability));
+        for (const peer of [zohoDbStore, keyvMysql, shopifyMysql]) {
+          open.push(await peer(pool, server.url, size, durability));
+        }
+      }
+      for (const subject of open) await check(subject);
+      return { subjects: open, server: `MariaDB ${settings?.version}`, stop };
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+
+    async function stop(): Promise<void> {
+      for (const subject of open) await subject.close?.();
+      await dropTables(pool, sizes);
+      await pool.end();
+      await server.stop();
+    }
+  },
+};
+
+/** A server of the caller's own keeps what was made on it. */
+async function dropTables(pool: Pool, sizes: readonly number[]): Promise<void> {
+  const names = ["tokens", "bare", "oauthtoken", "keyv", "shopify", "shopify_migrations"];
+  for (const size of sizes) {
+    const tables = [...names.map((name) => `bench_${name}_${size}`), `${tableOf(size)}_locks`];
+    await pool.query("DROP TABLE IF EXISTS ??", [tables]);
+  }
+}
+
+const tableOf = (size: number): string => `bench_tokens_${size}`;
+
+async function ours(pool: Pool, size: number, durability: string): Promise<OpenSubject> {
+  const store = new MysqlTokenStore({ pool, table: tableOf(size) });
+  // the rows are what the store itself makes of the first token, with each one's own values in it
+  await store.saveToken(tokenOf(0));
+  await fillLike(pool, tableOf(size), size, (i) => {
+    const { userSignature, clientId, refreshToken, accessToken } = tokenOf(i);
+    const keys = keysOf({
+      ...NO_FIELDS,
+      userName: userSignature.name,
+      clientId: String(clientId),
+      refreshToken: String(refreshToken),
+      accessToken: String(accessToken),
+    });
+    return {
+      id: randomUUID(),
+      etag: randomUUID(),
+      user_name: userSignature.name,
+      refresh_token: refreshToken,
+      access_token: accessToken,
+      user_client_key: keys.userClient,
+      refresh_token_key: keys.refreshToken,
+      access_token_key: keys.accessToken,
+      user_key: keys.user,
+    };
+  });
+  return {
+    name: OURS,
+    kind: "ours",
+    size,
+    durability,
+    find: (i) => store.findToken(queryOf(i)),
+    save: (i, version) => store.saveToken(tokenOf(i, version)),
+    close: () => store.close(),
+  };
+}
+
+const NO_FIELDS = {
+  id: null,
+  clientSecret: null,
+  redirectUrl: null,
+  grantToken: null,
+  expiresAt: null,
+  apiDomain: null,
+  revision: null,
+};
+
+/** The least that the same find and save could cost on this server: with the id known, and nothing checked. */
+async function driver(pool: Pool, size: number, durability: string): Promise<OpenSubject> {
+  const table = `bench_bare_${size}`;
+  await pool.query("CREATE TABLE ?? LIKE ??", [table, tableOf(size)]);
+  await pool.query("INSERT INTO ?? SELECT * FROM ??", [table, tableOf(size)]);
+  const [rows] = await pool.query<RowDataPacket[]>("SELECT id, user_name FROM ??", [table]);
+  const ids = new Map(rows.map(({ id, user_name }) => [String(user_name), String(id)]));
+  const find = async (i: number): Promise<RowDataPacket | undefined> => {
+    const id = ids.get(queryOf(i).userSignature.name)!;
+    const sql = `SELECT * FROM ${table} WHERE namespace = ? AND id = ?`;
+    return (await pool.execute<RowDataPacket[]>(sql, ["", id]))[0][0];
+  };
+  const save = async (i: number, version: number): Promise<void> => {
+    const { accessToken, expiresAt } = tokenOf(i, version);
+    const stored = (await find(i))!;
+    const [{ affectedRows }] = await pool.execute<ResultSetHeader>(
+      `UPDATE ${table} SET access_token = ?, expires_at = ?, revision = ?, etag = ?, saved_at = ?,
+        access_token_key = ? WHERE namespace = ? AND id = ? AND etag = ?`,
+      [
+        String(accessToken),
+        Number(expiresAt),
+        stored.revision + 1,
+        randomUUID(),
+        Date.now(),
+        opaqueKey("accessToken", String(accessToken)),
+        "",
+        stored.id,
+        stored.etag,
+      ],
+    );
+    // the hundred tokens are saved in turn: with more callers than connections one can be passed
+    if (affectedRows !== 1) return save(i, version);
+  };
+  return { name: DRIVER, kind: "driver", size, durability, find, save };
+}
 
 /**
- * The store beside the SDK's DBStore and a bare `SELECT` by primary key, on one server. That is MariaDB: the
- * SDK's driver can't log in to MySQL 9.
+ * Fills a table of one row, that of token number 0, up to `size`: with rows like it but for what `differs`,
+ * a thousand in a statement.
  */
-export async function benchMysql(): Promise<GroupResult[]> {
-  const server = await startServer("mariadb");
-  const pool = createPool({ uri: server.url, connectionLimit: 10 });
-  const stores = SIZES.map((size) => new MysqlTokenStore({ pool, namespace: `bench-${size}` }));
-  try {
-    for (const [index, store] of stores.entries()) await fill(store, SIZES[index]!);
-    const ids = await idsIn(pool, `bench-${SIZES[0]}`);
-    const sdk = await sdkStore(server.url, pool, SIZES[0]!);
-    return await compare(stores, pool, ids, sdk);
-  } finally {
-    for (const store of stores) await store.close();
-    await pool.end();
-    await server.stop();
-  }
-}
-
-type Sdk = Awaited<ReturnType<typeof sdkStore>>;
-
-async function compare(
-  stores: readonly MysqlTokenStore[],
+export async function fillLike(
   pool: Pool,
-  ids: readonly string[],
-  sdk: Sdk,
-): Promise<GroupResult[]> {
-  const [few, many] = SIZES.map((size) => `store, ${size.toLocaleString("en")} records`) as [string, string];
-  const ours = (job: (store: MysqlTokenStore, i: number, n: number) => unknown): Contender[] =>
-    stores.map((store, index) => ({
-      name: [few, many][index]!,
-      run: (i) => job(store, someOf(SIZES[index]!, i), i),
-    }));
-  const bare: Contender = {
-    name: "bare SELECT by primary key",
-    run: (i) =>
-      pool.execute("SELECT * FROM tokenkeep WHERE namespace = ? AND id = ?", [
-        `bench-${SIZES[0]}`,
-        ids[someOf(ids.length, i)]!,
-      ]),
-  };
-  const flat = { contender: many, against: few, times: 1 / 1.3 };
-  const results: GroupResult[] = [];
-  for (const callers of [1, 50]) {
-    const sdkTarget = { contender: few, against: "SDK's DBStore", times: callers === 1 ? 1.5 : 5 };
-    results.push(
-      await measure({
-        title: "Find by user and client, MariaDB",
-        callers,
-        operations: 500,
-        contenders: [
-          bare,
-          { name: "SDK's DBStore", run: (i) => sdk.find(someOf(SIZES[0]!, i)) },
-          ...ours((store, i) => store.findToken(queryOf(i))),
-        ],
-        targets: [{ contender: few, against: bare.name, times: 0.9 }, flat, sdkTarget],
-      }),
-      await measure({
-        title: "Save a changed access token, MariaDB",
-        callers,
-        operations: 200,
-        contenders: [
-          { name: "SDK's DBStore", run: (i) => sdk.save(someOf(SIZES[0]!, i), i) },
-          ...ours((store, i, version) => store.saveToken(tokenOf(i, version))),
-        ],
-        targets: [flat, sdkTarget],
-      }),
-    );
+  table: string,
+  size: number,
+  differs: (i: number) => Record<string, unknown>,
+): Promise<void> {
+  const [[first]] = await pool.query<RowDataPacket[]>("SELECT * FROM ??", [table]);
+  const columns = Object.keys(first!);
+  for (let i = 1; i < size; i += 1000) {
+    const rows = Array.from({ length: Math.min(1000, size - i) }, (_, j) => {
+      const row: Record<string, unknown> = { ...first, ...differs(i + j) };
+      return columns.map((column) => row[column]);
+    });
+    await pool.query("INSERT INTO ?? (??) VALUES ?", [table, columns, rows]);
   }
-  return results;
+  await pool.query("ANALYZE TABLE ??", [table]);
 }
 
-async function fill(store: MysqlTokenStore, size: number): Promise<void> {
-  for (let i = 0; i < size; i += 100) {
-    await Promise.all(
-      Array.from({ length: Math.min(100, size - i) }, (_, j) => store.saveToken(tokenOf(i + j))),
-    );
+async function check(subject: Subject): Promise<void> {
+  for (const i of [0, subject.size >> 1, subject.size - 1]) {
+    if (!(await subject.find(i))) throw new Error(`${subject.name} of ${subject.size} has no token ${i}.`);
   }
-}
-
-async function idsIn(pool: Pool, namespace: string): Promise<string[]> {
-  const [rows] = await pool.execute("SELECT id FROM tokenkeep WHERE namespace = ?", [namespace]);
-  return (rows as { id: string }[]).map(({ id }) => id);
-}
-
-async function sdkStore(url: string, pool: Pool, size: number) {
-  await pool.query(SDK_TABLE);
-  for (let i = 0; i < size; i++) {
-    const {
-      userSignature,
-      clientId,
-      clientSecret,
-      refreshToken,
-      accessToken,
-      expiresAt,
-      redirectUrl,
-      apiDomain,
-    } = tokenOf(i);
-    await pool.query("INSERT INTO oauthtoken VALUES (?)", [
-      [
-        `${i + 1}`,
-        userSignature.name,
-        clientId,
-        clientSecret,
-        refreshToken,
-        accessToken,
-        null,
-        `${expiresAt}`,
-        redirectUrl,
-        apiDomain,
-      ],
-    ]);
-  }
-  const { hostname, port, username, password, pathname } = new URL(url);
-  const store = new DBBuilder()
-    .host(hostname)
-    .portNumber(Number(port))
-    .userName(username)
-    .password(password)
-    .databaseName(pathname.slice(1))
-    .tableName("oauthtoken")
-    .build();
-  return {
-    find: (i: number) => store.findToken(zohoToken(i)),
-    save: (i: number, version: number) => store.saveToken(zohoToken(i, version)),
-  };
 }
