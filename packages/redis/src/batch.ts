@@ -5,9 +5,8 @@ interface Waiting<Q, A> {
 }
 
 /**
- * Makes one request of the calls that are made in one turn of the event loop: a program with many callers spends
- * most of its time on requests otherwise. A call that is alone goes out at the end of its turn, as a request of
- * its own.
+ * Makes one request of the calls that are made in one turn of the event loop: where many are, each would cost
+ * less than its own request. A call that is alone goes out at the end of its turn, and waits for nobody.
  */
 export class Batch<Q, A> {
   readonly #ask: (queries: readonly Q[]) => Promise<readonly A[]>;
@@ -43,7 +42,7 @@ export class Batch<Q, A> {
     this.#bytes = 0;
     this.#ask(batch.map(({ query }) => query)).then(
       (answers) => {
-        for (const [i, { resolve }] of batch.entries()) resolve(answers[i]!);
+        for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i]!);
       },
       (error) => {
         for (const { reject } of batch) reject(error);

@@ -24,15 +24,19 @@ export async function find(
   if (!isPlain) args[0] = kinds;
   const keys = isPlain ? [records, index] : [records, index, users];
   const answer = await connection.send((client) => FIND.run(client, keys, args));
-  const found = answer as readonly (string | number | null)[];
+  const found = answer as readonly (string | null)[];
   let next = 0;
-  return queries.map((lookups) => {
+  return queries.map(({ length }) => {
     const first = next;
-    next += lookups.length;
+    next += length;
     const texts: string[] = [];
-    for (const one of found.slice(first, next)) {
-      // a number is that of an earlier lookup: one of this query was there already, one of another was not
-      const json = typeof one !== "number" ? one : one > first ? null : found[one - 1];
+    for (let i = first; i < next; i++) {
+      let json = found[i];
+      if (json?.startsWith("=")) {
+        // what an earlier lookup of this query leads to is there already
+        const earlier = Number(json.slice(1)) - 1;
+        json = earlier < first ? found[earlier] : null;
+      }
       if (typeof json === "string") texts.push(json);
     }
     return texts;

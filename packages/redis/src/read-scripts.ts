@@ -5,8 +5,8 @@ import { Script } from "./script.js";
 /**
  * What many lookups lead to. KEYS: records, index, users. ARGV: '' or a letter for each lookup (`i` an id, `u` a
  * user, `k` another), then the lookups; an id with a colon in front.
- * Returns for each lookup the JSON of its record, or where that was returned already the number of the lookup that
- * has it, or nil.
+ * Returns for each lookup the JSON of its record, or where that was returned already `=` and the number of the
+ * lookup that has it, or nil.
  */
 export const FIND: Script = new Script(
   "find",
@@ -39,7 +39,7 @@ for i = 1, #ids do
     at[id] = i
     found[i] = redis.call('HGET', records, id)
   else
-    found[i] = id and at[id]
+    found[i] = id and '=' .. at[id]
   end
 end
 return found`,

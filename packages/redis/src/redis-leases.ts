@@ -55,6 +55,7 @@ export class RedisLeases implements Leases {
     this.#connection = connection;
   }
 
+  /** @returns what the script returned; a number may come as a string, where the caller's client is set so */
   #run(script: Script, keys: readonly string[], args: readonly string[]): Promise<unknown> {
     return this.#connection.send((client) => script.run(client, keys, args));
   }
@@ -67,11 +68,11 @@ export class RedisLeases implements Leases {
   }
 
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
-    return (await this.#run(RENEW, [this.#keys.lock(key)], [owner, String(leaseMs)])) === 1;
+    return Number(await this.#run(RENEW, [this.#keys.lock(key)], [owner, String(leaseMs)])) === 1;
   }
 
   async release(key: string, owner: string): Promise<boolean> {
     const keys = [this.#keys.lock(key), this.#keys.next(key)];
-    return (await this.#run(RELEASE, keys, [owner])) === 1;
+    return Number(await this.#run(RELEASE, keys, [owner])) === 1;
   }
 }

@@ -132,6 +132,20 @@ for (const name of ["redis", "valkey"] as const) {
       client.disconnect();
     });
 
+    it("a client that was passed in may give numbers as strings, and batch by itself", async () => {
+      const client = new Redis(url, { stringNumbers: true, enableAutoPipelining: true });
+      await using store = new RedisTokenStore({ client, namespace: freshNamespace(), leaseMs: 300 });
+      const token = { ...user, refreshToken: "r" };
+      expect(await store.saveToken(token)).toMatchObject({ revision: 1 });
+      expect(await store.saveToken(token)).toMatchObject({ revision: 2 });
+      const twice = await Promise.all([store.findToken(token), store.findToken(token)]);
+      expect(twice).toMatchObject([{ revision: 2 }, { revision: 2 }]);
+      const work = () => new Promise((resolve) => setTimeout(resolve, 500, "done"));
+      expect(await store.withLock("k", work)).toBe("done");
+      await store.close();
+      client.disconnect();
+    });
+
     it("key names and index entries hold no secret, a record can be read by a person", async () => {
       const namespace = freshNamespace();
       await using store = new RedisTokenStore({ url, namespace });
