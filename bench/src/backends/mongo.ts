@@ -1,186 +1,167 @@
-import "@shopify/shopify-api/adapters/node";
-import { KeyvMongo } from "@keyv/mongo";
-import { Session } from "@shopify/shopify-api";
-import { MongoDBSessionStorage } from "@shopify/shopify-app-session-storage-mongodb";
+import { randomUUID } from "node:crypto";
+import { keysOf, opaqueKey, type TokenFields } from "@tokenkeep/core";
 import { MongoTokenStore } from "@tokenkeep/mongo";
 import { startServer } from "@tokenkeep/test-servers";
-import { Keyv } from "keyv";
-import { type Db, type Document, MongoClient } from "mongodb";
-import { type Contender, type GroupResult, measure, type Target } from "../harness.js";
-import { queryOf, someOf, tokenOf } from "../tokens.js";
+import { type Collection, type Db, type Document, MongoClient } from "mongodb";
+import type { Bench, Subject } from "../subject.js";
+import { queryOf, tokenOf } from "../tokens.js";
+import { insertAll, keyvMongo, shopifyMongo } from "./mongo-peers.js";
 
-const SIZES = [100, 100_000];
-const MAJORITY = { w: "majority" } as const;
-const WAITS = "w: majority";
-/** More at once than any contender is measured with: the pools of all are the same. */
-const POOL = 50;
+/** As many connections as there are callers at most. */
+export const CONNECTIONS = 50;
 
-/** The store beside the bare driver on the same documents and indexes, and beside peers on the same server. */
-export async function benchMongo(): Promise<GroupResult[]> {
-  const server = await startServer(process.env.MONGODB_URL ? "mongodb" : "ferretdb");
-  const client = new MongoClient(server.url, { maxPoolSize: POOL });
-  const db = client.db(`bench_${process.pid}`);
-  const finds: Contender[] = [];
-  const saves: Contender[] = [];
-  const open: { close(): unknown }[] = [];
-  try {
-    for (const size of SIZES) {
-      const records = `${size.toLocaleString("en")} records`;
-      const store = await filledStore(db, size);
-      const bare = await bareDriver(db, size);
-      open.push(store);
-      finds.push(
-        { name: `driver, ${records}`, run: (i) => bare.find(someOf(size, i)) },
-        { name: `store, ${records}`, run: (i) => store.findToken(queryOf(someOf(size, i))) },
-      );
-      saves.push(
-        { name: `driver, ${records}`, durability: WAITS, run: (i) => bare.save(someOf(size, i), i) },
-        {
-          name: `store, ${records}`,
-          durability: WAITS,
-          run: (i) => store.saveToken(tokenOf(someOf(size, i), i)),
-        },
-      );
+const OURS = "@tokenkeep/mongo";
+const DRIVER = "mongodb";
+const PEERS = ["@keyv/mongo", "@shopify/shopify-app-session-storage-mongodb"];
+const CONCERNS = { writeConcern: { w: "majority" }, readConcern: { level: "local" } } as const;
+
+export interface OpenSubject extends Subject {
+  find(i: number): Promise<unknown>;
+  close?(): unknown;
+}
+
+/** A document as the store writes it. */
+export interface Stored extends Document {
+  _id: string;
+  keys: string[];
+}
+
+export const mongoBench: Bench = {
+  backend: "MongoDB",
+  targets: [
+    { job: "find", against: DRIVER, times: 0.9 },
+    { job: "save", against: DRIVER, times: 0.8 },
+    ...PEERS.map((against) => ({ job: "find" as const, against, times: 1 })),
+  ],
+  notes: [
+    "The server is FerretDB, unless `MONGODB_URL` names a MongoDB. FerretDB has no write concern: it answers once PostgreSQL has committed.",
+    "mongodb alone, on the same documents with the same indexes, finds with one `findOne` by the key of the user with its client. It saves with one such `findOne` and one `replaceOne` on condition that the record is what was read. The store has to ask by the user with no client as well, by the tokens that it is about to save, and for the document that tells whether the namespace was cleared: as one command without a cursor, which costs the driver less than `findOne`.",
+    "keyv finds by one key, and overwrites it, unread, in one update that changes no index. Shopify's storage replaces a session, unread, and has no index at all. Either loses one of two saves at once, and keeps no value unique: that is why they save faster. The store changes four entries of the unique index, two others, and reads first.",
+    "Without an index Shopify's storage reads the collection until it meets the session: of a hundred FerretDB does that as fast as it uses an index, of 100,000 it does not.",
+  ],
+  async start(sizes) {
+    const server = await startServer(process.env.MONGODB_URL ? "mongodb" : "ferretdb");
+    const client = new MongoClient(server.url, { maxPoolSize: CONNECTIONS });
+    const db = client.db(`tokenkeep_bench_${process.pid}`);
+    const open: OpenSubject[] = [];
+    try {
+      const { version, ferretdb } = await db.admin().buildInfo();
+      const durability = ferretdb === undefined ? "on a majority of the members" : "committed by PostgreSQL";
+      for (const size of sizes) {
+        const documents = await storedDocuments(db, size);
+        open.push(await ours(db, size, documents), await driver(db, size, documents));
+        open.push(await keyvMongo(server.url, db, size), await shopifyMongo(server.url, db, size));
+      }
+      for (const subject of open) await check(subject);
+      const subjects = open.map((subject) => ({ ...subject, durability }));
+      const name = ferretdb === undefined ? `MongoDB ${version}` : `FerretDB ${ferretdb.version}`;
+      return { subjects, server: name, stop };
+    } catch (error) {
+      await stop();
+      throw error;
     }
-    for (const peer of [await keyv(server.url, db), await shopify(server.url, db)]) {
-      open.push(peer);
-      finds.push(peer.find);
-      saves.push(peer.save);
+
+    async function stop(): Promise<void> {
+      for (const subject of open) await subject.close?.();
+      await db.dropDatabase();
+      await client.close();
+      await server.stop();
     }
-    const results: GroupResult[] = [];
-    for (const callers of [1, 50]) {
-      const operations = callers === 1 ? 200 : 1000;
-      const shared = { callers, operations, rounds: 7 };
-      const on = `on ${server.name}`;
-      results.push(
-        await measure({
-          title: `Find by user and client, ${on}`,
-          contenders: finds,
-          targets: [
-            ...targets(0.9),
-            ...PEERS.map((against) => ({ contender: store(100), against, times: 1 })),
-          ],
-          ...shared,
-        }),
-        await measure({
-          title: `Save a changed access token, ${on}: the store's and the driver's are a fetch and a conditional write`,
-          contenders: saves,
-          targets: targets(0.8),
-          ...shared,
-        }),
-      );
-    }
-    return results;
-  } finally {
-    for (const thing of open) await thing.close();
-    await db.dropDatabase();
-    await client.close();
-    await server.stop();
-  }
+  },
+};
+
+const collectionOf = (size: number): string => `store_${size}`;
+
+/**
+ * What the store would write of each token, to be inserted in bulk: the document that it does write of the
+ * first, with each one's own values in it. That the rule is right is seen from a second one.
+ */
+async function storedDocuments(db: Db, size: number): Promise<Stored[]> {
+  const store = new MongoTokenStore({ db, collection: collectionOf(size) });
+  for (const i of [0, 1]) await store.saveToken(tokenOf(i));
+  await store.close();
+  const collection = db.collection<Stored>(collectionOf(size));
+  const written = (i: number) => collection.findOneAndDelete({ userName: tokenOf(i).userSignature.name });
+  const [first, second] = [(await written(0))!, (await written(1))!];
+  const documents = Array.from({ length: size }, (_, i) => documentOf(i, first));
+  const { id, etag, createdAt, savedAt } = second;
+  const alike = documentOf(1, { ...first, createdAt, savedAt }, id, etag);
+  if (JSON.stringify(alike) !== JSON.stringify(second)) throw new Error("The store writes other documents.");
+  return documents;
 }
 
-const PEERS = ["keyv, 100 records", "Shopify's session storage, 100 records"];
+const prefixOf = ({ _id }: Stored): string => _id.slice(0, _id.indexOf(".") + 1);
 
-function store(size: number): string {
-  return `store, ${size.toLocaleString("en")} records`;
-}
-
-function targets(times: number): Target[] {
-  const ofDriver = SIZES.map((size) => ({
-    contender: store(size),
-    against: `driver, ${size.toLocaleString("en")} records`,
-    times,
-  }));
-  // at most 1.3 times the cost
-  return [...ofDriver, { contender: store(SIZES[1]!), against: store(SIZES[0]!), times: 1 / 1.3 }];
-}
-
-async function filledStore(db: Db, size: number): Promise<MongoTokenStore> {
-  const filled = new MongoTokenStore({ db, collection: `store_${size}`, timeoutMs: 60_000 });
-  let next = 0;
-  const fill = async () => {
-    while (next < size) await filled.saveToken(tokenOf(next++));
-  };
-  await Promise.all(Array.from({ length: 20 }, fill));
-  return filled;
-}
-
-/** The documents and indexes of the store, copied, and looked up by the key of the user with its client. */
-async function bareDriver(db: Db, size: number) {
-  const options = { writeConcern: MAJORITY, readConcern: { level: "local" as const } };
-  const collection = db.collection<Document & { _id: string }>(`bare_${size}`, options);
-  const source = db.collection<Document & { _id: string; keys: string[] }>(`store_${size}`);
-  const { _id: _own, ...indexes } = await source.indexInformation({ full: false });
-  for (const [name, fields] of Object.entries(indexes)) {
-    await collection.createIndex(fields, { name, unique: name === "tokenkeep_keys" });
-  }
-  const keys = new Map<string, string>();
-  let batch: (Document & { _id: string })[] = [];
-  for await (const document of source.find()) {
-    if (typeof document.userName === "string") keys.set(document.userName, document.keys[1]!);
-    batch.push(document);
-    if (batch.length === 1000) await collection.insertMany(batch.splice(0));
-  }
-  if (batch.length > 0) await collection.insertMany(batch);
-  batch = [];
-  const find = (i: number) => collection.findOne({ keys: keys.get(tokenOf(i).userSignature.name)! });
-  const save = async (i: number, version: number) => {
-    const { accessToken, expiresAt } = tokenOf(i, version);
-    for (;;) {
-      const stored = (await find(i))!;
-      const etag = crypto.randomUUID();
-      const changed = { ...stored, accessToken, expiresAt, etag, revision: stored.revision + 1 };
-      const keysNow = [...stored.keys.slice(0, -1), `access.${i}.${version}.${"x".repeat(24)}`];
-      const filter = { _id: stored._id, etag: stored.etag };
-      const { matchedCount } = await collection.replaceOne(filter, { ...changed, keys: keysNow });
-      if (matchedCount === 1) return;
-    }
-  };
-  return { find, save };
-}
-
-interface Peer {
-  readonly find: Contender;
-  readonly save: Contender;
-  close(): unknown;
-}
-
-async function keyv(url: string, db: Db): Promise<Peer> {
-  const adapter = new KeyvMongo({ url, db: db.databaseName, collection: "keyv", maxPoolSize: POOL });
-  const cache = new Keyv({ store: adapter });
-  for (let i = 0; i < 100; i++) await cache.set(`${i}`, tokenOf(i));
+function documentOf(i: number, like: Stored, id: string = randomUUID(), etag: string = randomUUID()): Stored {
+  const { userSignature, clientId, refreshToken, accessToken, expiresAt } = tokenOf(i);
+  const own = { userName: userSignature.name, clientId, refreshToken, accessToken };
+  const keys = keysOf({ grantToken: null, ...own } as TokenFields);
+  const prefix = prefixOf(like);
+  const [key, user, ...tokens] = [
+    opaqueKey("id", id),
+    keys.userClient,
+    keys.refreshToken,
+    keys.accessToken,
+  ].map((digest) => prefix + digest) as [string, string, string, string];
   return {
-    find: { name: PEERS[0]!, run: (i) => cache.get(`${someOf(100, i)}`) },
-    save: {
-      name: PEERS[0]!,
-      durability: "one write, the last one wins",
-      run: (i) => cache.set(`${someOf(100, i)}`, tokenOf(someOf(100, i), i)),
-    },
-    close: () => cache.disconnect(),
+    ...like,
+    ...own,
+    _id: user,
+    keys: [key, user, ...tokens],
+    key,
+    user: prefix + keys.user,
+    id,
+    expiresAt,
+    etag,
   };
 }
 
-// It makes no index for the id that it looks for, and so grows slower with every session: 100 are its best case.
-async function shopify(url: string, db: Db): Promise<Peer> {
-  const storage = new MongoDBSessionStorage(new URL(url), db.databaseName);
-  const sessionOf = (i: number, version = 0) => {
-    const { userSignature, accessToken } = tokenOf(i, version);
-    return new Session({
-      id: `offline_${i}`,
-      shop: userSignature.name,
-      state: "state",
-      isOnline: false,
-      accessToken: accessToken!,
-    });
-  };
-  for (let i = 0; i < 100; i++) await storage.storeSession(sessionOf(i));
+async function ours(db: Db, size: number, documents: readonly Stored[]): Promise<OpenSubject> {
+  const store = new MongoTokenStore({ db, collection: collectionOf(size) });
+  await insertAll(db.collection<Stored>(collectionOf(size)), documents);
   return {
-    find: { name: PEERS[1]!, run: (i) => storage.loadSession(`offline_${someOf(100, i)}`) },
-    save: {
-      name: PEERS[1]!,
-      durability: "one write, the last one wins",
-      run: (i) => storage.storeSession(sessionOf(someOf(100, i), i)),
-    },
-    close: () => storage.disconnect(),
+    name: OURS,
+    kind: "ours",
+    size,
+    durability: "",
+    find: (i) => store.findToken(queryOf(i)),
+    save: (i, version) => store.saveToken(tokenOf(i, version)),
+    close: () => store.close(),
   };
+}
+
+async function driver(db: Db, size: number, documents: readonly Stored[]): Promise<OpenSubject> {
+  const collection: Collection<Stored> = db.collection(`bare_${size}`, CONCERNS);
+  for (const { key, unique } of await db.collection(collectionOf(size)).indexes()) {
+    if (!("_id" in key)) await collection.createIndex(key, { unique: unique === true });
+  }
+  await insertAll(collection, documents);
+  const find = (i: number) => collection.findOne({ keys: documents[i]!.keys[1]! });
+  return {
+    name: DRIVER,
+    kind: "driver",
+    size,
+    durability: "",
+    find,
+    async save(i, version) {
+      const { accessToken, expiresAt } = tokenOf(i, version);
+      const stored = await find(i);
+      if (stored === null) throw new Error(`There is no token ${i}.`);
+      const { _id, etag, revision } = stored;
+      const changed = { accessToken, expiresAt, savedAt: Date.now(), etag: randomUUID() };
+      const key = prefixOf(stored) + opaqueKey("accessToken", String(accessToken));
+      const keys = [...stored.keys.slice(0, -1), key];
+      const replaced = await collection.replaceOne(
+        { _id, etag },
+        { ...stored, ...changed, revision: revision + 1, keys },
+      );
+      if (replaced.matchedCount !== 1) throw new Error("Another save came between.");
+    },
+  };
+}
+
+async function check(subject: OpenSubject): Promise<void> {
+  for (const i of [0, subject.size >> 1, subject.size - 1]) {
+    if (!(await subject.find(i))) throw new Error(`${subject.name} of ${subject.size} has no token ${i}.`);
+  }
 }
