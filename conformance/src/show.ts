@@ -11,7 +11,7 @@ export function show(value: unknown): string {
   }
   if (value === undefined) return "undefined";
   if (typeof value === "bigint") return `${value}n`;
-  if (typeof value === "function") return value.name === "" ? "(function)" : `(${value.name})`;
+  if (typeof value === "function") return value.name === "" ? "() => …" : value.name;
   if (typeof value !== "object" || value === null) return String(value);
   if (isError(value)) return showError(value);
   if (Array.isArray(value)) return showList(value);

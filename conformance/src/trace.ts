@@ -1,28 +1,36 @@
 import type { TokenStore } from "@tokenkeep/core";
+import { Finding } from "./expect.js";
 import { show, showAnswer } from "./show.js";
 
 /** How many of the last calls a failure message shows. */
 const SHOWN = 25;
-
 /** A call and its result stand on one line of at most so many characters, or on two. */
 const LONGEST = 110;
 
 /** What a case did, with what came of it. */
 export class Trace {
-  readonly #calls: { call: string; result: string }[] = [];
+  readonly #calls: { call: string; result: string; times: number }[] = [];
   #dropped = 0;
 
   /** @returns tells what came of it */
   add(call: string): (result: string) => void {
-    const line = { call, result: "(has not ended)" };
+    this.#mergeLast();
+    const line = { call, result: "(has not ended)", times: 1 };
     this.#calls.push(line);
-    if (this.#calls.length > SHOWN) {
-      this.#calls.shift();
-      this.#dropped++;
-    }
+    if (this.#calls.length > SHOWN) this.#dropped += this.#calls.shift()?.times ?? 0;
     return (result) => {
       line.result = result === "" ? "" : `→ ${result}`;
     };
+  }
+
+  /** A reader that looks again and again and sees the same is one line. */
+  #mergeLast(): void {
+    const [before, last] = this.#calls.slice(-2);
+    if (before === undefined || last === undefined) return;
+    if (before.call !== last.call || before.result !== last.result || last.result === "(has not ended)")
+      return;
+    before.times += last.times;
+    this.#calls.pop();
   }
 
   clear(): void {
@@ -31,9 +39,11 @@ export class Trace {
   }
 
   get lines(): string[] {
-    const lines = this.#calls.flatMap(({ call, result }) => {
-      const line = `${call} ${result}`.trimEnd();
-      return line.length <= LONGEST ? [line] : [call, `    ${result}`];
+    this.#mergeLast();
+    const lines = this.#calls.flatMap(({ call, result, times }) => {
+      const text = times === 1 ? result : `${result} (${times} times)`;
+      const line = `${call} ${text}`.trimEnd();
+      return line.length <= LONGEST ? [line] : [call, `    ${text}`];
     });
     return this.#dropped > 0 ? [`(${this.#dropped} earlier calls)`, ...lines] : lines;
   }
@@ -60,7 +70,8 @@ export function traced(store: TokenStore, as: string, trace: Trace): TokenStore 
         if (isPromise(result)) {
           result.then(
             (settled) => tell(showAnswer(settled, args[0])),
-            (error) => tell(`rejects with ${show(error)}`),
+            (error) =>
+              tell(error instanceof Finding ? "rejects, as told below" : `rejects with ${show(error)}`),
           );
           return result;
         }
