@@ -10,6 +10,7 @@ interface ServerKind {
   readonly environment?: Readonly<Record<string, string>>;
   readonly entrypoint?: readonly string[];
   readonly command?: readonly string[];
+  readonly mount?: Mount;
   readonly url: (host: string, port: number) => string;
   /** Resolves once the server answers a request of its own protocol. */
   readonly ping: (url: string) => Promise<unknown>;
@@ -125,14 +126,21 @@ export function isRequired(name: ServerName): boolean {
   return required.includes(name) || required.includes("all");
 }
 
+/** A directory of this machine that a container has too: for a server's Unix socket, say. */
+export interface Mount {
+  readonly source: string;
+  readonly target: string;
+}
+
 /**
  * A running server: the one that the environment names, otherwise a container of its own.
+ * @param mount only a container of its own can have it
  * @throws ServerNotAvailable
  */
-export async function startServer(name: ServerName): Promise<TestServer> {
-  const kind = KINDS[name];
+export async function startServer(name: ServerName, mount?: Mount): Promise<TestServer> {
+  const kind: ServerKind = mount === undefined ? KINDS[name] : { ...KINDS[name], mount };
   const url = process.env[kind.variable];
-  if (url !== undefined && url !== "") {
+  if (url !== undefined && url !== "" && mount === undefined) {
     await untilItAnswers(kind, url);
     return { name, url, container: undefined, stop: async () => {} };
   }
@@ -174,10 +182,11 @@ async function startContainer(name: ServerName, kind: ServerKind): Promise<Start
   }
 }
 
-function containerOf({ image, port, environment, entrypoint, command }: ServerKind): GenericContainer {
+function containerOf({ image, port, environment, entrypoint, command, mount }: ServerKind): GenericContainer {
   const container = new GenericContainer(image).withExposedPorts(port).withEnvironment({ ...environment });
   if (entrypoint !== undefined) container.withEntrypoint([...entrypoint]);
   if (command !== undefined) container.withCommand([...command]);
+  if (mount !== undefined) container.withBindMounts([{ ...mount }]);
   return container;
 }
 

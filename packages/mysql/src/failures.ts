@@ -62,6 +62,15 @@ export function breaksConnection(error: unknown): boolean {
 /** Says what an error of mysql2 or of the server means. */
 export function explainError(error: unknown, schemaHint: string): TokenStoreError | undefined {
   const { errno, code } = parts(error);
+  if (code === "HANDSHAKE_NO_SSL_SUPPORT") {
+    return failure("ERR_INVALID_OPTIONS", "the server has no TLS. Turn it on there, or leave out ssl");
+  }
+  if (code === "HANDSHAKE_SSL_ERROR" && /certificate/i.test(String((error as DriverError).message))) {
+    return failure(
+      "ERR_INVALID_OPTIONS",
+      `the server's certificate was refused (${(error as DriverError).message}). Give the CA that signed it in ssl.ca`,
+    );
+  }
   if (DENIED.has(errno)) {
     return failure(
       "ERR_PERMISSION",
