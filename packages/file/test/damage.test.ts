@@ -205,6 +205,20 @@ describe("a store that is open", () => {
     expect((await store.saveToken({ id: "a", accessToken: "x" })).revision).toBe(2);
   });
 
+  it("goes on with the file that another store made anew, be its inode the number that the old one had", async () => {
+    const path = newPath();
+    await using store = new FileTokenStore(path);
+    await store.saveToken({ id: "old", refreshToken: "old" });
+    for (let round = 0; round < 20; round++) {
+      rmSync(path);
+      await saveSome(path, 1);
+      expect((await store.getTokens()).map(({ id }) => id)).toEqual(["id-0"]);
+      await store.saveToken({ id: "mine", refreshToken: "mine" });
+      await using again = new FileTokenStore(path);
+      expect(await again.getTokens()).toHaveLength(2);
+    }
+  });
+
   it("saves on while the file of its locks is damaged, and has locks again once that is deleted", async () => {
     const path = newPath();
     await using store = new FileTokenStore(path);

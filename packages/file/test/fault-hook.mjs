@@ -1,6 +1,6 @@
 // Loaded with `node --import`. Counts what this process does to files (only what changes something), and at one
 // of these steps it is killed or stopped, or the write is cut off. FAULT is "kill:7", "stop:7", "cut:7:30" (write
-// 30 bytes, then die) or "count" (print the steps when it ends). Steps count from FAULT_FROM on, which the
+// 30 bytes, then die), "count" (write the steps to FAULT_FILE at the end) or "trace" (the same, reads and looks included). Steps count from FAULT_FROM on, which the
 // program sets as globalThis.faultsFrom() when it comes to what is to be tested.
 import fs from "node:fs";
 import { open } from "node:fs/promises";
@@ -58,4 +58,15 @@ for (const name of ["writeFile", "write", "sync", "chmod", "chown", "close"]) {
     return real.apply(this, args);
   };
 }
-if (kind === "count") process.on("exit", () => fs.writeFileSync(process.env.FAULT_FILE, steps.join("\n")));
+if (kind === "trace") {
+  for (const name of ["statSync", "fstatSync", "readSync", "readFileSync", "readdirSync"]) {
+    const real = fs[name];
+    fs[name] = (...args) => {
+      step(name);
+      return real(...args);
+    };
+  }
+  syncBuiltinESMExports();
+}
+if (kind === "count" || kind === "trace")
+  process.on("exit", () => fs.writeFileSync(process.env.FAULT_FILE, steps.join("\n")));

@@ -71,9 +71,9 @@ export async function until(isSo: () => boolean, what: string): Promise<void> {
 }
 
 /** What the steps of a script are, one by one. */
-export async function stepsOf(what: string, path: string): Promise<string[]> {
+export async function stepsOf(what: string, path: string, kind = "count"): Promise<string[]> {
   const file = `${newPath()}.steps`;
-  await start("steps.mjs", [what, path], { FAULT: "count", FAULT_FILE: file }).ended;
+  await start("steps.mjs", [what, path], { FAULT: kind, FAULT_FILE: file }).ended;
   if (!existsSync(file)) throw new Error("the script did not end well");
   return readFileSync(file, "utf8").split("\n");
 }

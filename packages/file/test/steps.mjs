@@ -11,6 +11,10 @@ if (what === "open") {
   globalThis.faultsFrom();
   await store.getTokens();
   await save();
+} else if (what === "find") {
+  await store.findTokenById("a");
+  globalThis.faultsFrom();
+  for (let n = 0; n < 5; n++) await store.findToken({ refreshToken: "a" });
 } else {
   await store.getTokens();
   globalThis.faultsFrom();

@@ -1,0 +1,51 @@
+import { describe, expect, it } from "vitest";
+import { FileTokenStore } from "../dist/index.js";
+import { fillUntilDue, newPath, saveSome, stepsOf } from "./helpers.js";
+
+/** That these come in this order, with others between them perhaps. */
+function expectOrder(steps: string[], order: string[]): void {
+  let at = -1;
+  for (const step of order) {
+    const next = steps.indexOf(step, at + 1);
+    expect(
+      next,
+      `${step}, after ${steps.slice(0, at + 1).join(", ")}, in ${steps.join(", ")}`,
+    ).toBeGreaterThan(at);
+    at = next;
+  }
+}
+
+describe("what a call does to the disk", () => {
+  it("find: one look at the file, nothing else", async () => {
+    const path = newPath();
+    await using store = new FileTokenStore(path);
+    await store.saveToken({ id: "a", refreshToken: "a" });
+    expect(await stepsOf("find", path, "trace")).toEqual(Array.from({ length: 5 }, () => "statSync"));
+  });
+
+  it.each([10, 1000])("save: one line and one flush, at %i records too", async (count) => {
+    const path = newPath();
+    await saveSome(path, count);
+    expect(await stepsOf("save", path)).toEqual(["writeSync", "fdatasync"]);
+  });
+
+  it("a new file is flushed before it has its name, and its directory before the first save is done", async () => {
+    const steps = await stepsOf("open", newPath());
+    expectOrder(steps, ["open", "handle.sync", "linkSync", "fsyncSync", "writeSync", "fdatasync"]);
+  });
+
+  it("a file that is replaced: the new one is flushed before it has the name, and then its directory", async () => {
+    const path = newPath();
+    await fillUntilDue(path);
+    const steps = await stepsOf("save", path);
+    expectOrder(steps, [
+      "fdatasync",
+      "open",
+      "handle.sync",
+      "writeSync",
+      "handle.sync",
+      "renameSync",
+      "fsyncSync",
+    ]);
+  });
+});
