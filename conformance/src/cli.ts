@@ -1,10 +1,12 @@
 #!/usr/bin/env node
+import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { junitOf, markdownOf, textOf } from "./report.js";
 import { type RunOptions, runConformance, select } from "./run.js";
+import { ModuleError } from "./subject.js";
 
 const USAGE = `Usage: conformance ./my-store.mjs [options]
 
@@ -32,18 +34,20 @@ async function main(): Promise<number> {
     return 0;
   }
   const [path, ...rest] = positionals;
-  if (path === undefined || rest.length > 0) throw new Misuse("Name one module.");
+  if (path === undefined) throw new Misuse(`Name the module of your store.\n\n${USAGE}\n`);
+  if (rest.length > 0) throw new Misuse(`Name one module, not ${positionals.join(" and ")}.`);
+  if (!existsSync(path)) throw new Misuse(`There is no file ${path}.`);
+  if (select(values.only).length === 0) throw new Misuse(`There is no case of ${values.only?.join(", ")}.`);
   const report = await runConformance(pathToFileURL(resolve(path)), {
     only: values.only,
     seed: count("seed", values.seed),
     rounds: count("rounds", values.rounds),
     onProgress: progressOf(values.only),
   });
-  if (report.cases.length === 0) throw new Misuse(`There is no case of ${values.only?.join(", ")}.`);
   console.log(textOf(report));
-  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-  if (values.junit !== undefined) await writeFile(values.junit, junitOf(report));
-  if (values.markdown !== undefined) await writeFile(values.markdown, markdownOf(report));
+  await write(values.json, () => `${JSON.stringify(report, null, 2)}\n`);
+  await write(values.junit, () => junitOf(report));
+  await write(values.markdown, () => markdownOf(report));
   return report.summary.failed === 0 ? 0 : 1;
 }
 
@@ -64,6 +68,15 @@ function parse() {
     });
   } catch (error) {
     throw new Misuse(error instanceof Error ? error.message : String(error));
+  }
+}
+
+async function write(path: string | undefined, text: () => string): Promise<void> {
+  if (path === undefined) return;
+  try {
+    await writeFile(path, text());
+  } catch (error) {
+    throw new Misuse(`The report can't be written: ${error instanceof Error ? error.message : error}`);
   }
 }
 
@@ -97,6 +110,8 @@ function progressOf(only: readonly string[] | undefined): NonNullable<RunOptions
 try {
   process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Misuse ? `${error.message}\n\n${USAGE}` : error);
+  if (error instanceof Misuse) console.error(`${error.message}\nSee conformance --help.`);
+  else if (error instanceof ModuleError) console.error(error.message, error.cause ?? "");
+  else console.error(error);
   process.exitCode = 2;
 }

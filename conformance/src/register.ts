@@ -1,6 +1,7 @@
 import { type Case, paragraphOf } from "./case.js";
 import { type RunOptions, select } from "./run.js";
-import { loadSubject, reasonNotToRun, runCase } from "./run-case.js";
+import { runCase } from "./run-case.js";
+import { loadSubject, reasonNotToRun } from "./subject.js";
 
 /** What any test runner has: vitest, jest, mocha, node:test. */
 export interface TestRunner {

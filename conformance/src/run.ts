@@ -1,8 +1,9 @@
 import type { Capabilities } from "@tokenkeep/core";
 import { type Case, paragraphOf } from "./case.js";
 import { allCases } from "./cases/index.js";
-import { loadSubject, reasonNotToRun, runCase, type Subject } from "./run-case.js";
+import { runCase } from "./run-case.js";
 import { isError } from "./show.js";
+import { loadSubject, reasonNotToRun, type Subject } from "./subject.js";
 
 /** What to run, and how. */
 export interface RunOptions {

@@ -83,19 +83,45 @@ function callsOf(message = ""): string[] {
 }
 
 test("misuse exits 2 and says what to do", () => {
-  const empty = join(directory, "empty.mjs");
-  writeFileSync(empty, "export default {};");
-  for (const args of [
-    [],
-    [GOOD, BAD],
-    [GOOD, "--nonsense"],
-    [GOOD, "--seed", "x"],
-    [GOOD, "--only", "99"],
-    [empty],
-    ["./missing.mjs"],
-  ]) {
+  const file = (name: string, text: string): string => {
+    writeFileSync(join(directory, name), text);
+    return join(directory, name);
+  };
+  const empty = file("empty.mjs", "export default {};");
+  const failing = file(
+    "failing.mjs",
+    `export default { name: "failing", open() { throw new Error("no server"); } };`,
+  );
+  const nothing = file("nothing.mjs", `export default { name: "nothing", open() {} };`);
+  const typed = file("typed.txt", "export default {};");
+  for (const [args, told] of [
+    [[], "Usage:"],
+    [[GOOD, BAD], "one module"],
+    [[GOOD, "--nonsense"], "--nonsense"],
+    [[GOOD, "--seed", "x"], "--seed takes a whole number"],
+    [[GOOD, "--only", "99"], "There is no case of 99"],
+    [[GOOD, "--only", "9.1c", "--json", join(directory, "nowhere", "x.json")], "The report can't be written"],
+    [[empty], "must be { name, open(space, options) }"],
+    [[failing], "no server"],
+    [[nothing], "returns no store"],
+    [[typed], "plain JavaScript"],
+    [["./missing.mjs"], "There is no file ./missing.mjs"],
+  ] as const) {
     const { status, stderr } = run(...args);
+    expect(stderr).toContain(told);
     expect(status, args.join(" ")).toBe(2);
-    expect(stderr).not.toBe("");
   }
+});
+
+test("--only takes a section, a paragraph and a sentence, and several of them", () => {
+  const passed = (...only: string[]): number => {
+    const { status, stdout } = run(GOOD, ...only.flatMap((one) => ["--only", one]));
+    expect(status).toBe(0);
+    return Number(stdout.match(/^(\d+) passed/m)?.[1]);
+  };
+  const [section, paragraph, sentence] = [passed("4"), passed("4.1"), passed("4.1b")];
+  expect(section).toBeGreaterThan(paragraph);
+  expect(paragraph).toBeGreaterThan(sentence);
+  expect(sentence).toBeGreaterThan(0);
+  expect(passed("4.1", "9.1b")).toBe(paragraph + 1);
 });

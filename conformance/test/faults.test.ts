@@ -3,7 +3,8 @@ import { paragraphOf } from "../dist/case.js";
 import { SENTENCES } from "../dist/contract.js";
 import type { Case, StoreModule } from "../dist/index.js";
 import { select } from "../dist/run.js";
-import { reasonNotToRun, runCase, type Subject } from "../dist/run-case.js";
+import { runCase } from "../dist/run-case.js";
+import { reasonNotToRun, type Subject } from "../dist/subject.js";
 // The built kit, since its child processes run on plain Node; the faults are plain modules for the same reason.
 import { plainModule } from "../faults/base.mjs";
 import { brokenStore } from "../faults/broken-store.mjs";

@@ -1,0 +1,106 @@
+import { randomBytes } from "node:crypto";
+import type { Capabilities, TokenStore } from "@tokenkeep/core";
+import type { Case, StoreModule } from "./case.js";
+import { inTime } from "./in-time.js";
+import { show } from "./show.js";
+import { newSpace, removeSpace } from "./space.js";
+
+/** A store as the kit knows it: its module, and what it declares. */
+export interface Subject {
+  readonly module: StoreModule;
+  readonly moduleUrl: string;
+  readonly capabilities: Capabilities;
+  readonly seed: number;
+  readonly rounds: number;
+}
+
+/** The module can't be used: its message says what to do. */
+export class ModuleError extends Error {
+  override readonly name = "ModuleError";
+}
+
+const CLOSE_MS = 10_000;
+const SHAPE = "{ name, open(space, options) }, where open returns a store or a promise of one";
+
+/**
+ * Imports a store's module and asks the store what it declares.
+ * @throws ModuleError where that can't be done
+ */
+export async function loadSubject(
+  moduleUrl: string | URL,
+  options: { seed?: number | undefined; rounds?: number | undefined } = {},
+): Promise<Subject> {
+  const url = String(moduleUrl);
+  const module = await importModule(url);
+  return {
+    module,
+    moduleUrl: url,
+    seed: options.seed ?? Number.parseInt(randomBytes(4).toString("hex"), 16) >>> 1,
+    rounds: options.rounds ?? 3,
+    capabilities: await capabilitiesOf(module),
+  };
+}
+
+async function importModule(url: string): Promise<StoreModule> {
+  let imported: { default?: Partial<StoreModule> };
+  try {
+    imported = (await import(url)) as typeof imported;
+  } catch (cause) {
+    const isTypeScript = (cause as { code?: unknown }).code === "ERR_UNKNOWN_FILE_EXTENSION";
+    const advice = isTypeScript ? " It has to be plain JavaScript, since child processes import it too." : "";
+    throw new ModuleError(`${url} can't be imported.${advice}`, { cause });
+  }
+  const { name, open } = imported.default ?? {};
+  if (typeof name !== "string" || typeof open !== "function") {
+    throw new ModuleError(`The default export of ${url} must be ${SHAPE}.`);
+  }
+  return imported.default as StoreModule;
+}
+
+async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
+  const space = await newSpace();
+  try {
+    const store = await openFirst(module, space);
+    const declared: Partial<Capabilities> = store.capabilities ?? {};
+    // a store that can't close is told by the cases of 5.4
+    await inTime(Promise.resolve(store.close()), CLOSE_MS).catch(() => {});
+    // what is not declared is absent; that each is declared at all is a case of section 8
+    return {
+      durable: declared.durable === true,
+      shared: declared.shared === true,
+      revisions: declared.revisions === true,
+      locks: declared.locks === true,
+      namespaces: declared.namespaces === true,
+      iteration: declared.iteration === true,
+    };
+  } finally {
+    await removeSpace(module, space);
+  }
+}
+
+async function openFirst(
+  module: StoreModule,
+  space: Parameters<StoreModule["open"]>[0],
+): Promise<TokenStore> {
+  let store: Partial<TokenStore> | null | undefined;
+  try {
+    store = await module.open(space);
+  } catch (cause) {
+    throw new ModuleError(`open() of ${module.name} fails, so that no case can run: ${show(cause)}`, {
+      cause,
+    });
+  }
+  if (typeof store?.findToken === "function" && typeof store.close === "function") return store as TokenStore;
+  throw new ModuleError(`open() of ${module.name} returns no store with findToken and close: ${show(store)}`);
+}
+
+/** Why a case does not apply, by what the store declares and the module can do; undefined where it does. */
+export function reasonNotToRun(test: Case, { capabilities, module }: Subject): string | undefined {
+  const missing = (test.needs ?? []).filter((capability) => !capabilities[capability]);
+  if (missing.length > 0) return `needs ${missing.join(", ")}`;
+  const present = (test.lacks ?? []).filter((capability) => capabilities[capability]);
+  if (present.length > 0) return `the store declares ${present.join(", ")}`;
+  const without = (test.faults ?? []).filter((means) => module.faults?.[means] === undefined);
+  if (test.needsClient && module.client === undefined) return "the module has no client";
+  return without.length > 0 ? `the module has no faults.${without.join(", faults.")}` : undefined;
+}
