@@ -32,26 +32,37 @@ await describeOnBoth(({ url, name }) => {
     });
 
     it("is what the README's SQL makes, and needs no privilege to create then", async () => {
-      const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
-      for (const statement of mysqlSchema({ server: "mysql" })) expect(readme).toContain(`${statement};`);
-      await using store = new MysqlTokenStore({ url, table });
-      await store.findTokenById("1");
-      const byHand = freshTable();
-      // as the README says: on MariaDB, the other name of the collation
-      const readmeSql = mysqlSchema({ table: byHand, server: "mysql" }).map((text) =>
-        server === "mariadb" ? text.replaceAll("utf8mb4_0900_bin", "utf8mb4_nopad_bin") : text,
-      );
-      expect(readmeSql).toEqual(mysqlSchema({ table: byHand, server }));
-      for (const statement of readmeSql) await sql(url, statement);
-      expect(await shape(byHand)).toBe(await shape(table));
-      expect(await shape(`${byHand}_locks`)).toBe(await shape(`${table}_locks`));
-      const user = await userWith([
-        `SELECT, INSERT, UPDATE, DELETE ON \`tokenkeep\`.\`${byHand}\``,
-        `SELECT, INSERT, UPDATE, DELETE ON \`tokenkeep\`.\`${byHand}_locks\``,
-      ]);
-      await using poor = new MysqlTokenStore({ url: user, table: byHand, createTable: false });
-      await useAll(poor);
-      await drop(byHand);
+      const database = freshTable();
+      await sql(url, `CREATE DATABASE ${database} CHARACTER SET latin1`);
+      try {
+        const there = urlWith(url, { pathname: `/${database}` });
+        const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+        const [, text = ""] = /```sql\n(CREATE TABLE.+?)```/s.exec(readme) ?? [];
+        // as the README says: on MariaDB, the other name of the collation
+        const readmeSql =
+          server === "mariadb" ? text.replaceAll("utf8mb4_0900_bin", "utf8mb4_nopad_bin") : text;
+        const statements = readmeSql.split(/;\n+/).filter((statement) => statement.trim() !== "");
+        expect(statements).toEqual(mysqlSchema({ server }));
+        for (const statement of statements) await sql(there, statement);
+        await using store = new MysqlTokenStore({ url, table });
+        await store.findTokenById("1");
+        for (const suffix of ["", "_locks"]) {
+          const [byHand] = await sql(there, `SHOW CREATE TABLE tokenkeep${suffix}`);
+          const shapeByHand = String(byHand?.["Create Table"]).replaceAll(`\`tokenkeep${suffix}\``, "`T`");
+          expect(shapeByHand).toBe(await shape(`${table}${suffix}`));
+        }
+        const user = await userWith([
+          `SELECT, INSERT, UPDATE, DELETE ON ${database}.tokenkeep`,
+          `SELECT, INSERT, UPDATE, DELETE ON ${database}.tokenkeep_locks`,
+        ]);
+        await using poor = new MysqlTokenStore({
+          url: urlWith(user, { pathname: `/${database}` }),
+          createTable: false,
+        });
+        await useAll(poor);
+      } finally {
+        await sql(url, `DROP DATABASE ${database}`);
+      }
     });
 
     it("needs CREATE to be made, and says so", async () => {
@@ -64,12 +75,26 @@ await describeOnBoth(({ url, name }) => {
         retryable: false,
       });
       await poor.close();
-      const rich = new MysqlTokenStore({
-        url: await userWith(["SELECT, INSERT, UPDATE, DELETE, CREATE ON `tokenkeep`.*"]),
-        table,
-      });
-      await useAll(rich);
-      await rich.close();
+    });
+
+    it("needs no more than the privileges that the README lists", async () => {
+      const zoho = freshTable();
+      await sql(
+        url,
+        `CREATE TABLE ${zoho} (id varchar(10), user_name varchar(255), refresh_token varchar(255))`,
+      );
+      await sql(url, `INSERT INTO ${zoho} VALUES ('1', 'ann', 'r-ann')`);
+      const user = await userWith([
+        `SELECT, INSERT, UPDATE, DELETE, CREATE ON tokenkeep.${table}`,
+        `SELECT, INSERT, UPDATE, DELETE, CREATE ON tokenkeep.${table}_locks`,
+        `SELECT ON tokenkeep.${zoho}`,
+      ]);
+      await using store = new MysqlTokenStore({ url: user, table, adopt: zoho });
+      expect(await store.adoption()).toMatchObject({ rows: 1, records: 1, problems: [] });
+      expect((await store.findToken({ userSignature: { name: "ann" } }))?.refreshToken).toBe("r-ann");
+      await store.deleteTokens();
+      await useAll(store);
+      await sql(url, "DROP TABLE ??", [zoho]);
     });
 
     it("is asked for with the SQL where the store may not make it", async () => {

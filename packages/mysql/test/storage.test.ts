@@ -18,8 +18,17 @@ await describeOnBoth(({ url, name, container }) => {
   afterEach(() => sql(url, "DROP TABLE IF EXISTS ??, ??", [table, `${table}_locks`]));
 
   describe("what is stored", () => {
-    for (const charset of ["utf8mb4", "latin1"]) {
-      it(`is the same byte for byte over a pool in ${charset}, in a lax mode`, async () => {
+    const pools: [of: string, charset: string, then: string][] = [
+      ["utf8mb4", "utf8mb4", ""],
+      ["latin1", "latin1", ""],
+      ["three-byte utf8", "utf8", ""],
+      ["a charset of two bytes", "gbk", ""],
+      ["utf8mb4, in which the server is told otherwise", "utf8mb4", ", NAMES latin1"],
+      ["latin1, in which the server is told otherwise", "latin1", ", NAMES utf8mb4"],
+      ["utf8mb4 with another collation", "utf8mb4", ", NAMES utf8mb4 COLLATE utf8mb4_general_ci"],
+    ];
+    for (const [of, charset, then] of pools) {
+      it(`is the same byte for byte over a pool in ${of}, in a lax mode`, async () => {
         const pool = createPool({
           uri: url,
           charset,
@@ -28,7 +37,7 @@ await describeOnBoth(({ url, name, container }) => {
           bigNumberStrings: true,
           supportBigNumbers: true,
         });
-        pool.on("connection", (connection) => void connection.query("SET sql_mode = ''"));
+        pool.on("connection", (connection) => void connection.query(`SET sql_mode = ''${then}`));
         await using store = new MysqlTokenStore({ pool, table });
         const long = "é😀€".repeat(7281) + "x".repeat(65_536 - 7281 * 9);
         for (const text of HOSTILE) {
