@@ -1,5 +1,6 @@
-import { appendFileSync, copyFileSync, existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { appendFileSync, copyFileSync, existsSync, readFileSync, utimesSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
@@ -115,4 +116,48 @@ describe.each(Object.entries(situations))("%s", (_name, { what, make }) => {
       },
     );
   }, 300_000);
+});
+
+describe("what a crash left behind", () => {
+  it("a sealed file is replaced once, whoever and how many come to save", async () => {
+    const path = newPath();
+    copyFileSync(full, path);
+    appendFileSync(path, encodeLine({ op: "seal" }));
+    await using reader = new FileTokenStore(path);
+    const before = (await reader.findTokenById("a"))?.revision; // it answers though nobody has replaced it
+    const ids = ["one", "two", "three", "four", "five", "six"];
+    const runs = ids.map((id) => start("writer.mjs", [path, id, "20"]));
+    await Promise.all(runs.map((run) => run.ended));
+    for (const run of runs) expect(run.lines()).toEqual(Array.from({ length: 20 }, (_, n) => `${n + 1}`));
+    for (const id of ids) expect((await reader.findTokenById(id))?.revision).toBe(20);
+    expect((await reader.findTokenById("a"))?.revision).toBe(before);
+    expect(linesOf(path)).toHaveLength(1 + 3 + 120);
+    expect(besides(path)).toEqual([]);
+  }, 30_000);
+
+  it("drafts: those that could do harm are deleted, and of the others those that nobody is at", async () => {
+    const path = newPath();
+    copyFileSync(full, path);
+    const { id } = JSON.parse(linesOf(path)[0]!);
+    const draft = (replaces: string, seconds: number) => {
+      const name = `${path}.${replaces}.${randomUUID()}.tmp`;
+      writeLog(name, "draft");
+      utimesSync(name, Date.now() / 1000, Date.now() / 1000 - seconds);
+      return basename(name);
+    };
+    const fresh = draft(id, 10);
+    for (const [replaces, seconds] of [
+      [id, 120],
+      [randomUUID(), 0],
+      ["new", 0],
+      ["csv-0123456789abcdef", 0],
+    ] as const) {
+      draft(replaces, seconds);
+    }
+    const mine = ["tokens.jsonl.tmp", "tokens.jsonl.backup.tmp", "tokens.jsonl.a.b.tmp", "tokens.jsonl.bak"];
+    for (const name of mine) writeLog(join(dirname(path), name), "mine");
+    await using store = new FileTokenStore(path);
+    await store.getTokens();
+    expect(besides(path)).toEqual([...mine, fresh].sort());
+  });
 });
