@@ -5,7 +5,7 @@ import { corrupt } from "./errors.js";
 import { decodeLine, encodeLine } from "./line.js";
 
 const FORMAT = 1;
-/** A head of this version fills this many characters, so that its numbers can be set when all else is written. */
+/** The head of a file that was made of another fills so many characters: its numbers are set when all else is written. */
 const ROOM = 240;
 const LONGEST = 4096;
 
@@ -13,7 +13,7 @@ const LONGEST = 4096;
 export interface Head {
   /** The file's own, new for each. It is part of file names. */
   readonly id: string;
-  /** The id of the file that this one was made of. */
+  /** The id of the file that this one was made of, or null. */
   readonly from: string | null;
   /** How many lines and bytes that made, the head included. */
   readonly lines: number;
@@ -25,7 +25,9 @@ export function newHead(from: string | null): Head {
 }
 
 export function encodeHead(kind: string, head: Head): string {
-  return encodeLine({ op: "log", format: FORMAT, kind, ...head }, ROOM);
+  const { id, ...origin } = head;
+  const line = { op: "log", format: FORMAT, kind, id };
+  return head.from === null ? encodeLine(line) : encodeLine({ ...line, ...origin }, ROOM);
 }
 
 /** @throws TokenStoreError `ERR_CORRUPT`, or `ERR_SCHEMA` where it is the head of another format */
@@ -42,7 +44,7 @@ export function readHead(fd: number, path: string, kind: string): Head {
         `${kind} in format ${FORMAT}. It was left as it is. Use a newer version, or another path.`,
     );
   }
-  const head = line as unknown as Head;
+  const head = { from: null, lines: 1, size: 0, ...line } as unknown as Head;
   if (!/^[\w-]{1,64}$/.test(head.id)) throw corrupt(path, 1);
   return head;
 }
