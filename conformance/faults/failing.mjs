@@ -1,6 +1,6 @@
 // Faults in what errors are, what is declared, and what a bad day does: §7 to §9.
 import { TokenStoreError } from "@tokenkeep/core";
-import { plainOf, wrap } from "./change.mjs";
+import { changeReturned, plainOf, wrap } from "./change.mjs";
 
 /** Has what these methods reject with pass through `change`. */
 const rejecting = (methods, change) => (store) => {
@@ -184,6 +184,22 @@ export const failings = [
     paragraphs: ["9.1"],
     case: "returns a promise",
     store: (store) => wrap(store, "deleteToken", (remove) => (id) => void remove(id).catch(() => {})),
+  },
+  {
+    name: "with() changes the token that it is called on",
+    paragraphs: ["9.1"],
+    case: "with() is a changed copy",
+    store: (store) =>
+      changeReturned(store, (token) => {
+        let current = token;
+        return new Proxy(token, {
+          get(_target, name) {
+            if (name === "with") return (changes) => (current = current.with(changes));
+            const value = current[name];
+            return typeof value === "function" ? value.bind(current) : value;
+          },
+        });
+      }),
   },
   {
     name: "a token is copied by its own properties, which an OAuthToken has none of",

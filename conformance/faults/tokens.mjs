@@ -129,6 +129,15 @@ export const tokens = [
       ),
   },
   {
+    name: "toPlain() has a column of the store's own",
+    paragraphs: ["1.0"],
+    case: "no other",
+    store: (store) =>
+      changeReturned(store, (token) =>
+        disguise(token, { toPlain: () => ({ ...token.toPlain(), createdAt: Date.now() }) }),
+      ),
+  },
+  {
     name: "a getter and toPlain() differ",
     paragraphs: ["1.0"],
     store: (store) => changeReturned(store, (token) => disguise(token, { apiDomain: "" })),

@@ -91,6 +91,9 @@ const BLANK: PlainToken = {
   revision: null,
 };
 
+/** The names of a token's properties, sorted. */
+export const PROPERTIES: readonly string[] = Object.keys(BLANK).sort();
+
 /** Fails unless nothing was found. */
 export function expectNull(token: unknown): void {
   if (token !== null) fail("null", show(token));

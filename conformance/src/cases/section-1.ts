@@ -1,6 +1,6 @@
 import type { OAuthToken, PlainToken, TokenInput } from "@tokenkeep/core";
 import type { Case } from "../case.js";
-import { check, expectToken, plain, same } from "../expect.js";
+import { check, expectToken, PROPERTIES, plain, same } from "../expect.js";
 import { HOSTILE, TEXT_PROPERTIES, whole } from "../samples.js";
 import { show } from "../show.js";
 import { badInput } from "./section-1-bad-input.js";
@@ -44,13 +44,14 @@ const absent: Case[] = [
   },
   {
     checks: ["1.0a"],
-    name: "the getters of a token and its toPlain() say the same",
+    name: "toPlain() has the properties of a token and no other, and the getters say the same",
     async run({ store }) {
       for (const given of [{ accessToken: "bare" }, whole("getters")]) {
         const saved = await store.saveToken(given);
         const found = await store.findToken({ accessToken: given.accessToken });
         for (const token of [saved, found as OAuthToken]) {
           const fields = plain(token);
+          same(Object.keys(fields).sort(), PROPERTIES, "the properties of toPlain()");
           for (const property of Object.keys(fields) as (keyof PlainToken)[]) {
             const read = token[property];
             const value =

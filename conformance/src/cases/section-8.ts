@@ -1,4 +1,4 @@
-import type { Capabilities } from "@tokenkeep/core";
+import type { Capabilities, OAuthToken } from "@tokenkeep/core";
 import type { Case } from "../case.js";
 import { check, expectRejection, expectToken, same } from "../expect.js";
 import { show } from "../show.js";
@@ -49,6 +49,18 @@ export const section8: Case[] = [
         check(typeof store[method] === "function", `a method ${method}`, show(store[method]));
       }
       check(typeof store[Symbol.asyncDispose] === "function", "a method [Symbol.asyncDispose]", "none");
+    },
+  },
+  {
+    checks: ["9.1d", "1.2d"],
+    name: "with() is a changed copy of a token, and changes neither the token nor the record",
+    async run({ store }) {
+      const given = { id: "one", userSignature: { name: "u" }, refreshToken: "r", apiDomain: "before" };
+      const token = await store.saveToken(given);
+      const copy: unknown = token.with({ apiDomain: "after", userSignature: null });
+      expectToken(copy as OAuthToken, { ...given, apiDomain: "after", userSignature: null, revision: 1 });
+      expectToken(token, { ...given, revision: 1 });
+      expectToken(await store.findTokenById("one"), { ...given, revision: 1 });
     },
   },
   {
