@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { lintPackage } from "./packages/lint.mjs";
 import { checkLoading } from "./packages/loading.mjs";
 import { packPackages, projectOf } from "./packages/pack.mjs";
-import { checkTypes } from "./packages/types.mjs";
+import { COMPILERS, checkTypes } from "./packages/types.mjs";
 import { publishedPackages, run, versionsOf } from "./packages/workspace.mjs";
 
 const folder = await mkdtemp(join(tmpdir(), "tokenkeep-tarballs-"));
@@ -19,7 +19,11 @@ try {
 
   const project = join(folder, "project");
   await mkdir(project);
-  const dependencies = { ...versionsOf(), ...versionsOf(["@types/node", "@types/better-sqlite3"]) };
+  const dependencies = {
+    ...versionsOf(),
+    ...versionsOf(["@types/node", "@types/better-sqlite3"]),
+    ...COMPILERS,
+  };
   await writeFile(join(project, "package.json"), JSON.stringify(projectOf(tarballs, { dependencies })));
   // nothing here opens a database, so that no native driver has to be built
   await run("npm", ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"], {

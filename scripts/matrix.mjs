@@ -18,6 +18,9 @@ const SDKS = ["@zohocrm/typescript-sdk-8.0", "@zohocrm/nodejs-sdk-8.0"];
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
 const majors = positionals.length > 0 ? positionals : ["20", "22", "24", "26"];
 const wanted = values.only?.split(",");
+const unusable = majors.find((major) => !/^\d+$/.test(major));
+if (unusable !== undefined)
+  throw new Error(`Name Nodes by their major version, such as 22, not ${unusable}.`);
 const folder = await mkdtemp(join(tmpdir(), "tokenkeep-matrix-"));
 const table = new Map();
 const failures = [];
@@ -55,6 +58,7 @@ for (const [version, row] of table) lines.push([version, ...columns.map((column)
 for (const line of lines) console.log(`| ${line.join(" | ")} |`);
 for (const sentence of [...failures, ...notRun]) console.log(`\n${sentence}`);
 const cells = [...table.values()].flatMap((row) => Object.values(row));
+if (cells.length === 0) throw new Error(`No column of the table is named ${values.only}.`);
 const passed = cells.filter((text) => !/FAILED|NOT RUN/.test(text)).length;
 console.log(
   `\n${passed} passed, ${failures.length} failed, ${cells.length - passed - failures.length} skipped`,

@@ -4,15 +4,26 @@ import { join } from "node:path";
 import { root, run } from "./workspace.mjs";
 
 const programs = join(root, "scripts/packages/consumer");
+
+/** By way: the oldest TypeScript that it works with, and what is checked. */
 const WAYS = {
-  node16: { module: "node16", files: ["program.mts", "imported.cts"] },
-  nodenext: { module: "nodenext", files: ["program.mts", "imported.cts", "required.cts"] },
-  bundler: { module: "esnext", files: ["program.mts"] },
+  // 5.2 is the first that knows `AsyncDisposable`
+  node16: { oldest: "5.2.2", module: "node16", files: ["program.mts", "imported.cts"] },
+  // 5.8 is the first that knows `require()` of an ES module
+  nodenext: { oldest: "5.8.3", module: "nodenext", files: ["program.mts", "imported.cts", "required.cts"] },
+  bundler: { oldest: "5.2.2", module: "esnext", files: ["program.mts"] },
 };
 
-/** Type-checks a user's programs in a project that has the packages and their drivers installed. */
+const alias = (version) => `typescript-${version}`;
+
+/** The dependencies that a project needs for `checkTypes`: the old compilers. */
+export const COMPILERS = Object.fromEntries(
+  Object.values(WAYS).map(({ oldest }) => [alias(oldest), `npm:typescript@${oldest}`]),
+);
+
+/** Type-checks a user's programs in a project that has the packages, their drivers and `COMPILERS` installed. */
 export async function checkTypes(project) {
-  for (const [way, { module, files }] of Object.entries(WAYS)) {
+  for (const [way, { oldest, module, files }] of Object.entries(WAYS)) {
     for (const file of files) await copyFile(join(programs, file), join(project, file));
     const config = join(project, `tsconfig.${way}.json`);
     const compilerOptions = {
@@ -27,7 +38,8 @@ export async function checkTypes(project) {
       skipLibCheck: false,
     };
     await writeFile(config, JSON.stringify({ compilerOptions, files }));
+    await run(process.execPath, [join(project, "node_modules", alias(oldest), "bin/tsc"), "-p", config]);
     await run(join(root, "node_modules/.bin/tsc"), ["-p", config], { cwd: project });
-    console.log(`types under ${way}: clean`);
+    console.log(`types under ${way}: clean, with TypeScript ${oldest} and the newest`);
   }
 }
