@@ -1,5 +1,7 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { describeOnBoth, freshTable, sql } from "./support.js";
 
 const COLUMNS = {
@@ -67,9 +69,90 @@ await describeOnBoth(({ url }) => {
       await Promise.all(stores.map((store) => store.close()));
     });
 
+    it("is copied whole though calls end sooner", async () => {
+      await makeMany(10_000);
+      await using store = new MysqlTokenStore({ url, table, adopt: zoho, timeoutMs: 200 });
+      await expect(store.findTokenById("1")).rejects.toMatchObject({
+        code: "ERR_UNAVAILABLE",
+        retryable: true,
+      });
+      const report = await vi.waitFor(() => store.adoption(), { timeout: 60_000 });
+      expect(report).toEqual({ rows: 10_000, records: 10_000, problems: [] });
+      expect((await store.findToken({ refreshToken: "r9999" }))?.id).toBe("10000");
+      expect(await sql(url, "SELECT COUNT(*) AS n FROM ??", [table])).toMatchObject([{ n: 10_000 }]);
+    });
+
+    it("is copied whole, once, by many processes after one was killed in the middle of it", async () => {
+      await makeMany(20_000);
+      const victim = adopter();
+      await vi.waitFor(
+        async () => {
+          const rows = await sql(
+            url,
+            "SELECT 1 FROM information_schema.innodb_trx WHERE trx_rows_modified > 1000",
+          );
+          expect(rows.length).toBeGreaterThan(0);
+        },
+        { timeout: 30_000, interval: 150 }, // asked more often, the server answers with what it said before
+      );
+      victim.kill("SIGKILL");
+      expect(await once(victim, "exit")).toEqual([null, "SIGKILL"]);
+      expect(await sql(url, "SELECT COUNT(*) AS n FROM ??", [table])).toMatchObject([{ n: 0 }]);
+      const ends = await Promise.all(Array.from({ length: 6 }, () => once(adopter(), "exit")));
+      expect(ends).toEqual(ends.map(() => [0, null]));
+      expect(await sql(url, "SELECT COUNT(*) AS n FROM ??", [table])).toMatchObject([{ n: 20_000 }]);
+      await using store = new MysqlTokenStore({ url, table, adopt: zoho });
+      expect(await store.adoption()).toEqual({ rows: 20_000, records: 20_000, problems: [] });
+    });
+
+    it("is copied but for the rows whose values the store has already", async () => {
+      await makeMany(600);
+      await using before = new MysqlTokenStore({ url, table });
+      await before.saveToken({ refreshToken: "r300" });
+      await using store = new MysqlTokenStore({ url, table, adopt: zoho });
+      expect(await store.adoption()).toMatchObject({
+        rows: 600,
+        records: 599,
+        problems: [{ where: 'id "301"', reason: "the store has one of its values already" }],
+      });
+      expect(await store.getTokens()).toHaveLength(600);
+    });
+
     it("has to be there", async () => {
       await using store = new MysqlTokenStore({ url, table, adopt: zoho });
       await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_SCHEMA" });
     });
   });
+
+  /** Rows 1 to `count`, with the refresh tokens r0, r1, … */
+  async function makeMany(count: number): Promise<void> {
+    await sql(url, `CREATE TABLE ${zoho} (${COLUMNS.current})`);
+    const rows = Array.from({ length: count }, (_, i) => [
+      `${i + 1}`,
+      `u${i}`,
+      "c",
+      "s",
+      `r${i}`,
+      `a${i}`,
+      null,
+      "5",
+      "http://x",
+      "http://y",
+    ]);
+    await sql(url, `INSERT INTO ${zoho} VALUES ?`, [rows]);
+  }
+
+  /** A process that adopts, and ends. */
+  function adopter() {
+    const code = `
+      import { MysqlTokenStore } from "@tokenkeep/mysql";
+      const [url, table, adopt] = process.argv.slice(1);
+      const store = new MysqlTokenStore({ url, table, adopt, timeoutMs: 60_000 });
+      await store.adoption();
+      await store.close();`;
+    return spawn(process.execPath, ["--input-type=module", "-e", code, "--", url, table, zoho], {
+      stdio: "inherit",
+      cwd: new URL("..", import.meta.url),
+    });
+  }
 });
