@@ -38,13 +38,14 @@ async function main(): Promise<number> {
   if (rest.length > 0) throw new Misuse(`Name one module, not ${positionals.join(" and ")}.`);
   if (!existsSync(path)) throw new Misuse(`There is no file ${path}.`);
   if (select(values.only).length === 0) throw new Misuse(`There is no case of ${values.only?.join(", ")}.`);
+  const rounds = count("rounds", values.rounds);
   const report = await runConformance(pathToFileURL(resolve(path)), {
     only: values.only,
     seed: count("seed", values.seed),
-    rounds: count("rounds", values.rounds),
+    rounds,
     onProgress: progressOf(values.only),
   });
-  console.log(textOf(report));
+  console.log(textOf(report, rounds));
   await write(values.json, () => `${JSON.stringify(report, null, 2)}\n`);
   await write(values.junit, () => junitOf(report));
   await write(values.markdown, () => markdownOf(report));

@@ -6,8 +6,11 @@ type Counts = Readonly<Record<CaseResult["status"], number>>;
 /** So many failures are told in full: who has more of them mends the first ones first. */
 const IN_FULL = 20;
 
-/** The report for a terminal: a line per paragraph, then each failure in full. */
-export function textOf(report: Report): string {
+/**
+ * The report for a terminal: a line per paragraph, then each failure in full.
+ * @param rounds where the run had its own number of them
+ */
+export function textOf(report: Report, rounds?: number | undefined): string {
   const { summary, cases, seed } = report;
   const lines = [`${report.store}: the contract, paragraph by paragraph`, ""];
   for (const [paragraph, results] of groups(report, (result) => result.paragraph)) {
@@ -31,7 +34,9 @@ export function textOf(report: Report): string {
   );
   if (failures.length > 0) {
     const paragraphs = [...new Set(failures.map(({ paragraph }) => paragraph))];
-    lines.push(`These again: ${paragraphs.map((one) => `--only ${one}`).join(" ")} --seed ${seed}`);
+    const again = [...paragraphs.map((one) => `--only ${one}`), `--seed ${seed}`];
+    if (rounds !== undefined) again.push(`--rounds ${rounds}`);
+    lines.push(`These again: ${again.join(" ")}`);
   }
   return lines.join("\n");
 }
