@@ -50,3 +50,11 @@ export function disguise(token, properties) {
 export function plainOf(token) {
   return typeof token?.toPlain === "function" ? token.toPlain() : { ...token };
 }
+
+/** Replaces withLock: `withLock` is the sound one. */
+export const locking = (make) => (store) =>
+  wrap(
+    store,
+    "withLock",
+    (withLock) => (key, work, options) => make({ store, withLock, key, work, options }),
+  );
