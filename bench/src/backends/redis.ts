@@ -1,210 +1,182 @@
 import { randomUUID } from "node:crypto";
 import KeyvRedis from "@keyv/redis";
-import { Session } from "@shopify/shopify-api";
 import { RedisSessionStorage } from "@shopify/shopify-app-session-storage-redis";
 import { opaqueKey, type TokenInput } from "@tokenkeep/core";
 import { RedisTokenStore } from "@tokenkeep/redis";
 import { startServer } from "@tokenkeep/test-servers";
 import { Redis } from "ioredis";
 import Keyv from "keyv";
-import { type Contender, type GroupResult, measure } from "../harness.js";
-import { someOf, tokenOf } from "../tokens.js";
+import { fill, keyvKey, sessionId, sessionOf } from "../peers.js";
+import type { Bench, Subject } from "../subject.js";
+import { queryOf, tokenOf } from "../tokens.js";
 
-const SIZES = [100, 100_000];
-const CALLERS = [1, 50];
-const CHECKED = "atomic: version checked, values unique";
-const BLIND = "overwrites what is there, one key, no index";
+const OURS = "@tokenkeep/redis";
+const DRIVER = "ioredis";
+const PEERS = ["@keyv/redis", "@shopify/shopify-app-session-storage-redis"] as const;
 
-interface Rival {
-  readonly name: string;
-  readonly writes: string;
+/** The store beside ioredis alone, keyv and Shopify's session storage, on one server. */
+export const redisBench: Bench = {
+  backend: "Redis",
+  targets: [
+    { job: "find", against: DRIVER, times: 0.9 },
+    { job: "save", against: DRIVER, times: 0.8 },
+    ...PEERS.map((against) => ({ job: "find" as const, against, times: 1 })),
+  ],
+  notes: [
+    "Find is by user and client: the record of the user with this client, else the one with none. The store and ioredis do it in one script over two hashes; keyv and Shopify's storage get one key whose name they are told.",
+    "Save changes the access token. The store and ioredis read the record, and write it on condition that it is what was read and that its user and tokens are no other record's. Both keep the same six lookups and lists.",
+    "keyv overwrites one key, unread, with no index. Shopify's storage overwrites one key and reads the list of the shop's sessions. Of two saves at once either loses one, and finds by one name only: so they save faster.",
+    "With many callers the store sends the calls of one turn of the event loop as one request, keyv and Shopify's storage (on node-redis) in one write, ioredis each by itself.",
+    "A call alone costs the store about as much on top of the round trip as ioredis itself takes: it checks what it is given, looks for more, waits under a time limit, and checks what it has found.",
+  ],
+  async start(sizes) {
+    const server = await startServer("redis");
+    const admin = new Redis(server.url);
+    const version = /^redis_version:(\S+)/m.exec(await admin.info("server"))?.[1];
+    const [, appendOnly] = (await admin.config("GET", "appendonly")) as string[];
+    const durability = `in the server's memory (appendonly ${appendOnly})`;
+    const kept: Kept[] = [];
+    for (const size of sizes) {
+      for (const open of [ours, driver, keyv, shopify]) {
+        const subject = open(server.url, size, durability);
+        kept.push(subject);
+        await fill(size, (i) => subject.save(i, 0), 500);
+        const found = [0, size >> 1, size - 1].map((i) => subject.find(i));
+        if (!(await Promise.all(found)).every(Boolean)) throw new Error(`${subject.name} lacks a token.`);
+      }
+    }
+    admin.disconnect();
+    return {
+      subjects: kept,
+      server: `Redis ${version}`,
+      async stop() {
+        for (const subject of kept) await subject.close();
+        await server.stop();
+      },
+    };
+  },
+};
+
+interface Kept extends Subject {
   find(i: number): Promise<unknown>;
   save(i: number, version: number): Promise<unknown>;
-  fill(size: number): Promise<void>;
   close(): Promise<unknown>;
 }
 
-/** The store beside ioredis alone, keyv and Shopify's session storage, on one server. */
-export async function benchRedis(): Promise<GroupResult[]> {
-  const server = await startServer("redis");
-  const rivals: Rival[] = [];
-  try {
-    for (const size of SIZES) {
-      const records = `${size.toLocaleString("en")} records`;
-      rivals.push(await bareDriver(server.url, size, records), storeRival(server.url, size, records));
-      for (const rival of rivals.slice(-2)) await rival.fill(size);
-    }
-    const peers = [keyvRival(server.url), shopifyRival(server.url)];
-    for (const peer of peers) await peer.fill(SIZES[0]!);
-    rivals.push(...peers);
-    return await compare(rivals);
-  } finally {
-    for (const rival of rivals) await rival.close();
-    await server.stop();
-  }
-}
-
-async function compare(rivals: readonly Rival[]): Promise<GroupResult[]> {
-  const sizeOf = (rival: Rival) =>
-    SIZES.find((size) => rival.name.includes(` ${size.toLocaleString("en")} `));
-  const contenders = (job: (rival: Rival, i: number) => unknown, withWrites: boolean): Contender[] =>
-    rivals.map((rival) => ({
-      name: rival.name,
-      ...(withWrites ? { durability: rival.writes } : {}),
-      run: (i) => job(rival, i),
-    }));
-  const finds = contenders((rival, i) => rival.find(someOf(sizeOf(rival) ?? SIZES[0]!, i)), false);
-  const saves = contenders((rival, i) => rival.save(someOf(sizeOf(rival) ?? SIZES[0]!, i), i), true);
-  const [few, many] = SIZES.map((size) => size.toLocaleString("en"));
-  const targets = (times: number) => [
-    { contender: `store, ${few} records`, against: `ioredis, ${few} records`, times },
-    { contender: `store, ${many} records`, against: `ioredis, ${many} records`, times },
-    // at most 1.3 times the cost
-    { contender: `store, ${many} records`, against: `store, ${few} records`, times: 1 / 1.3 },
-  ];
-  const peers = ["keyv", "shopify"].map((against) => ({
-    contender: `store, ${few} records`,
-    against,
-    times: 1,
-  }));
-  const results: GroupResult[] = [];
-  for (const callers of CALLERS) {
-    const operations = callers === 1 ? 1500 : 5000;
-    results.push(
-      await measure({
-        title: "Find by user and client, Redis",
-        contenders: finds,
-        operations,
-        callers,
-        targets: [...targets(0.9), ...peers],
-      }),
-      await measure({
-        title: "Save a changed access token, Redis",
-        contenders: saves,
-        operations,
-        callers,
-        targets: targets(0.8),
-      }),
-    );
-  }
-  return results;
-}
-
-/** All at once would be one queue of 100,000 calls. */
-async function inTurns(size: number, save: (i: number) => Promise<unknown>): Promise<void> {
-  for (let i = 0; i < size; i += 100) {
-    await Promise.all(Array.from({ length: Math.min(100, size - i) }, (_, j) => save(i + j)));
-  }
-}
-
-function queryOf(i: number): TokenInput {
-  const { userSignature, clientId } = tokenOf(i);
-  return { userSignature, ...(clientId === undefined ? {} : { clientId }) };
-}
-
-function storeRival(url: string, size: number, records: string): Rival {
+function ours(url: string, size: number, durability: string): Kept {
   const store = new RedisTokenStore({ url, namespace: `bench-${size}` });
-  const save = (i: number, version: number) => store.saveToken(tokenOf(i, version));
   return {
-    name: `store, ${records}`,
-    writes: CHECKED,
+    name: OURS,
+    kind: "ours",
+    size,
+    durability,
     find: (i) => store.findToken(queryOf(i)),
-    save,
-    fill: (count) => inTurns(count, (i) => save(i, 0)),
+    save: (i, version) => store.saveToken(tokenOf(i, version)),
     close: () => store.close(),
   };
 }
 
-// The same fields and the same indexes, found in one call and written on condition in another.
-async function bareDriver(url: string, size: number, records: string): Promise<Rival> {
+// The same fields, the same lookup and the same indexes: found in one call, and written on condition in another.
+function driver(url: string, size: number, durability: string): Kept {
   const client = new Redis(url);
-  const keys = [`{bare-${size}}:records`, `{bare-${size}}:index`];
-  const load = async (script: string) => String(await client.script("LOAD", script));
-  const found = await load(`local id = redis.call('HGET', KEYS[2], ARGV[1])
-    return id and redis.call('HGET', KEYS[1], id)`);
-  const written = await load(`local old = redis.call('HGET', KEYS[1], ARGV[1])
-    if (old or '') ~= ARGV[2] then return 0 end
-    for i = 5, #ARGV do
-      local holder = redis.call('HGET', KEYS[2], ARGV[i])
-      if holder and holder ~= ARGV[1] then return 0 end
-    end
-    if ARGV[4] ~= '' then redis.call('HDEL', KEYS[2], ARGV[4]) end
-    redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
-    for i = 5, #ARGV do redis.call('HSET', KEYS[2], ARGV[i], ARGV[1]) end
-    return 1`);
-  const lookup = (i: number) => opaqueKey("user", tokenOf(i).userSignature.name, tokenOf(i).clientId ?? null);
-  const fetch = (i: number) => client.evalsha(found, 2, ...keys, lookup(i)) as Promise<string | null>;
+  const key = (part: string) => `{bare-${size}}:${part}`;
+  client.defineCommand("fetchRecord", {
+    numberOfKeys: 2,
+    readOnly: true,
+    lua: `local id = redis.call('HGET', KEYS[2], ARGV[1]) or redis.call('HGET', KEYS[2], ARGV[2])
+      return id and redis.call('HGET', KEYS[1], id)`,
+  });
+  // ARGV: id, what was read or '', what to write, the lookup that is given up, when it was made, the user, the lookups
+  client.defineCommand("writeRecord", {
+    numberOfKeys: 4,
+    lua: `local records, index, users, order = unpack(KEYS)
+      local id, old, new, gone, created, user = unpack(ARGV, 1, 6)
+      if (redis.call('HGET', records, id) or '') ~= old then return 0 end
+      local entries = { user, id }
+      for i, holder in ipairs(redis.call('HMGET', index, unpack(ARGV, 7))) do
+        if holder and holder ~= id then return 0 end
+        entries[#entries + 1] = ARGV[6 + i]
+        entries[#entries + 1] = id
+      end
+      if old == '' then
+        redis.call('ZADD', order, created, id)
+        redis.call('ZADD', users, 0, user .. ':' .. id)
+      elseif gone ~= '' then
+        redis.call('HDEL', index, gone)
+      end
+      redis.call('HSET', records, id, new)
+      redis.call('HSET', index, unpack(entries))
+      return 1`,
+  });
+  const scripts = client as unknown as {
+    fetchRecord(...args: (string | number)[]): Promise<string | null>;
+    writeRecord(...args: (string | number)[]): Promise<number>;
+  };
+  const userKey = (name: string, clientId?: string | null) => opaqueKey("user", name, clientId ?? null);
+  const fetch = (token: TokenInput & { userSignature: { name: string } }) => {
+    const { userSignature, clientId } = token;
+    const lookups = [userKey(userSignature.name, clientId), userKey(userSignature.name)];
+    return scripts.fetchRecord(key("records"), key("index"), ...lookups);
+  };
   const save = async (i: number, version: number) => {
     const token = tokenOf(i, version);
-    const old = await fetch(i);
+    const old = await fetch(token);
     const before = old === null ? undefined : JSON.parse(old);
-    const id: string = before?.id ?? randomUUID();
     const now = Date.now();
-    const record = {
-      ...before,
-      ...token,
+    const id: string = before?.id ?? randomUUID();
+    const createdAt: number = before?.createdAt ?? now;
+    const record = { ...before, ...token, id, etag: randomUUID(), createdAt, savedAt: now };
+    const { userSignature, clientId, refreshToken = null, accessToken = null } = token;
+    const done = await scripts.writeRecord(
+      ...["records", "index", "users", "order"].map(key),
       id,
-      etag: randomUUID(),
-      createdAt: before?.createdAt ?? now,
-      savedAt: now,
-    };
-    const index = [
-      lookup(i),
-      opaqueKey("refresh", token.refreshToken ?? null),
-      opaqueKey("access", token.accessToken ?? null),
-    ];
-    const gone = before === undefined ? "" : opaqueKey("access", before.accessToken);
-    const args = [id, old ?? "", JSON.stringify(record), gone, ...index];
-    if ((await client.evalsha(written, 2, ...keys, ...args)) !== 1)
-      throw new Error("A race that is not part of this.");
+      old ?? "",
+      JSON.stringify(record),
+      before === undefined || before.accessToken === accessToken
+        ? ""
+        : opaqueKey("access", before.accessToken),
+      createdAt,
+      opaqueKey("all of a user", userSignature.name),
+      userKey(userSignature.name, clientId),
+      opaqueKey("refresh", refreshToken),
+      opaqueKey("access", accessToken),
+    );
+    if (done !== 1) throw new Error("Another save came between.");
     return record;
   };
   return {
-    name: `ioredis, ${records}`,
-    writes: CHECKED,
-    find: async (i) => JSON.parse((await fetch(i)) ?? "null"),
-    save: (i, version) => save(i, version).catch(() => save(i, version)),
-    fill: (count) => inTurns(count, (i) => save(i, 0)),
+    name: DRIVER,
+    kind: "driver",
+    size,
+    durability,
+    find: async (i) => JSON.parse((await fetch(queryOf(i))) ?? "null"),
+    save,
     close: async () => client.disconnect(),
   };
 }
 
-function keyvRival(url: string): Rival {
-  const keyv = new Keyv(new KeyvRedis(url), { namespace: "bench-keyv" });
-  const keyOf = (i: number) => `${tokenOf(i).userSignature.name}:${tokenOf(i).clientId}`;
-  const save = (i: number, version: number) => keyv.set(keyOf(i), tokenOf(i, version));
+function keyv(url: string, size: number, durability: string): Kept {
+  const store = new Keyv(new KeyvRedis(url), { namespace: `bench-keyv-${size}` });
   return {
-    name: "keyv",
-    writes: BLIND,
-    find: (i) => keyv.get(keyOf(i)),
-    save,
-    fill: (count) => inTurns(count, (i) => save(i, 0)),
-    close: () => keyv.disconnect(),
+    name: PEERS[0],
+    kind: "peer",
+    size,
+    durability,
+    find: (i) => store.get(keyvKey(i)),
+    save: (i, version) => store.set(keyvKey(i), tokenOf(i, version)),
+    close: () => store.disconnect(),
   };
 }
 
-function shopifyRival(url: string): Rival {
-  const storage = new RedisSessionStorage(url, { sessionKeyPrefix: "bench-shopify" });
-  const save = (i: number, version: number) => {
-    const { accessToken = "", refreshToken = "", expiresAt } = tokenOf(i, version);
-    const session = new Session({
-      id: `session-${i}`,
-      shop: `shop${i}.myshopify.com`,
-      state: "0123456789abcdef0123456789abcdef",
-      isOnline: false,
-      scope: "read_products,write_products",
-      accessToken: accessToken ?? "",
-      refreshToken: refreshToken ?? "",
-      expires: new Date(expiresAt ?? 0),
-    });
-    return storage.storeSession(session);
-  };
+function shopify(url: string, size: number, durability: string): Kept {
+  const storage = new RedisSessionStorage(url, { sessionKeyPrefix: `bench-shopify-${size}` });
   return {
-    name: "shopify",
-    writes: `${BLIND}, and a list of the shop's sessions`,
-    find: (i) => storage.loadSession(`session-${i}`),
-    save,
-    fill: (count) => inTurns(count, (i) => save(i, 0)),
+    name: PEERS[1],
+    kind: "peer",
+    size,
+    durability,
+    find: (i) => storage.loadSession(sessionId(i)),
+    save: (i, version) => storage.storeSession(sessionOf(i, version)),
     close: () => storage.disconnect(),
   };
 }

@@ -325,6 +325,50 @@ for (const name of ["redis", "valkey"] as const) {
       expect(await other.getTokens()).toHaveLength(1);
     });
 
+    it("the keys are those that the README lists", async () => {
+      const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+      const names = [...readme.matchAll(/`(?:…|\{tokenkeep:<namespace>\}):(\w+)(?::<digest>)?`/g)].map(
+        ([, name]) => name,
+      );
+      const namespace = freshNamespace();
+      await using store = new RedisTokenStore({ url, namespace, ttlMs: 60_000 });
+      await store.saveToken({ ...user, refreshToken: "r" });
+      const keys = await store.withLock("k", async () => {
+        await store.withLock("k", () => {}, { timeoutMs: 0 }).catch(() => {});
+        await using other = new RedisTokenStore({ url, namespace });
+        await other.withLock("k", () => {}, { timeoutMs: 0 }).catch(() => {});
+        return admin.keys(`*${namespace}*`);
+      });
+      const found = keys.map((key) => /^\{tokenkeep:[^}]*\}:(\w+)/.exec(key)?.[1]);
+      expect(found).toEqual(
+        expect.arrayContaining(["records", "index", "users", "order", "ends", "meta", "fence", "lock"]),
+      );
+      expect(names).toEqual(expect.arrayContaining(found));
+    });
+
+    it("a getTokens that meets deleteTokens gives what was before or after, never a mix", async () => {
+      const namespace = freshNamespace();
+      await using reader = new RedisTokenStore({ url, namespace });
+      await using writer = new RedisTokenStore({ url, namespace });
+      const fill = (kind: string) =>
+        Promise.all(
+          Array.from({ length: 1200 }, (_, i) => writer.saveToken({ refreshToken: `${kind}${i}` })),
+        );
+      const outcomes = new Set<string>();
+      for (let round = 0; round < 8; round++) {
+        await fill("old");
+        const reading = reader.getTokens();
+        await new Promise((resolve) => setTimeout(resolve, round));
+        await writer.deleteTokens();
+        await writer.saveToken({ refreshToken: "new" });
+        const seen = (await reading).map((token) => token.refreshToken?.replace(/\d+$/, "") ?? "");
+        outcomes.add([...new Set(seen)].join("+"));
+        if (seen.includes("old")) expect(seen).toHaveLength(1200);
+        await writer.deleteTokens();
+      }
+      expect([...outcomes].filter((outcome) => !["old", "new", ""].includes(outcome))).toEqual([]);
+    });
+
     it("more records than one script reads come all, in order, whatever their createdAt", async () => {
       await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
       await Promise.all(Array.from({ length: 1200 }, (_, i) => store.saveToken({ refreshToken: `r${i}` })));
