@@ -33,11 +33,15 @@ export async function setUp(collection: Collection<StoredDocument>, layout: Layo
 }
 
 async function tryToSetUp(collection: Collection<StoredDocument>, layout: Layout): Promise<number> {
-  if (!(await isOurs(collection))) {
-    await insertOnce(collection, { _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION });
-  }
-  // idempotent: https://www.mongodb.com/docs/v8.0/reference/command/createIndexes/
+  const isNew = !(await isOurs(collection));
+  // Idempotent, and before the first document: the build of an index over documents waits for every voting
+  // member of a replica set, one that is down included
+  // (https://www.mongodb.com/docs/v8.0/reference/command/createIndexes/, commitQuorum).
   await collection.createIndexes(Object.values(INDEXES));
+  if (isNew) {
+    await insertOnce(collection, { _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION });
+    await isOurs(collection); // a newer release may have been first
+  }
   const find = () => collection.findOne({ _id: { $eq: layout.spaceId } });
   let space = await find();
   if (space === null) {

@@ -1,8 +1,4 @@
-import { registerConformance } from "@tokenkeep/conformance";
 import { describeOnServer } from "@tokenkeep/test-servers";
-import { describe, it } from "vitest";
+import { registerKitOn } from "./kit.js";
 
-await describeOnServer("ferretdb", async ({ url }) => {
-  process.env.TOKENKEEP_MONGO_TEST_URL = url;
-  await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
-});
+await describeOnServer("ferretdb", registerKitOn);

@@ -1,8 +1,4 @@
-import { registerConformance } from "@tokenkeep/conformance";
-import { describeOnServer } from "@tokenkeep/test-servers";
-import { describe, it } from "vitest";
+import { registerKitOn } from "./kit.js";
+import { describeOnReplicaSet } from "./replica-set.js";
 
-await describeOnServer("mongodb-replica-set", async ({ url }) => {
-  process.env.TOKENKEEP_MONGO_TEST_URL = url;
-  await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
-});
+await describeOnReplicaSet(registerKitOn);

@@ -1,0 +1,140 @@
+import { mkdir, rm, writeFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { ServerNotAvailable, type TestServer } from "@tokenkeep/test-servers";
+import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
+import { afterAll, describe, it } from "vitest";
+
+const NAME = "mongodb-replica-set";
+const IMAGE = "mongo:8";
+
+/** A replica set of three members. */
+export interface ReplicaSet extends TestServer {
+  /** What only members of our own can suffer: undefined where the URL came from the environment. */
+  readonly members?: Members;
+}
+
+/** The members, each known by its port. */
+export interface Members {
+  /** Ends a member as a crash does. */
+  kill(port: number): Promise<void>;
+  /** Stops a member in the middle of what it does: its connections stay open, and nobody answers. */
+  freeze(port: number): Promise<void>;
+  thaw(port: number): Promise<void>;
+  /** Starts a member again that was killed. */
+  start(port: number): Promise<void>;
+}
+
+/**
+ * A suite on a replica set: the one that `MONGODB_REPLICA_SET_URL` names (or `MONGODB_URL`, with a
+ * `replicaSet` in it), otherwise three members in a container. Where neither can be had, it is reported as
+ * NOT RUN, or fails if `TOKENKEEP_REQUIRE` lists it.
+ */
+export async function describeOnReplicaSet(
+  register: (replicaSet: ReplicaSet) => void | Promise<void>,
+): Promise<void> {
+  const report = `test-report/not-run-${NAME}.txt`;
+  let replicaSet: ReplicaSet;
+  try {
+    replicaSet = await startReplicaSet();
+    await rm(report, { force: true });
+  } catch (error) {
+    const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
+    if (!(error instanceof ServerNotAvailable) || required.includes(NAME) || required.includes("all")) {
+      throw error;
+    }
+    const { message } = error;
+    await mkdir("test-report", { recursive: true });
+    await writeFile(report, `${message}\n`);
+    describe(`on ${NAME}`, () => {
+      it(message, (context) => context.skip(message));
+    });
+    return;
+  }
+  describe(`on ${NAME}`, async () => {
+    afterAll(() => replicaSet.stop());
+    await register(replicaSet);
+  });
+}
+
+async function startReplicaSet(): Promise<ReplicaSet> {
+  const { MONGODB_REPLICA_SET_URL, MONGODB_URL } = process.env;
+  const url =
+    MONGODB_REPLICA_SET_URL || (/[?&]replicaSet=/i.test(MONGODB_URL ?? "") ? MONGODB_URL : undefined);
+  if (url !== undefined) return { name: NAME, url, container: undefined, stop: async () => {} };
+  const advice = "or set MONGODB_REPLICA_SET_URL to the URL of a replica set";
+  try {
+    await getContainerRuntimeClient();
+  } catch {
+    throw new ServerNotAvailable(
+      `${NAME} was NOT RUN: there is no Docker engine here. Start one, ${advice}.`,
+    );
+  }
+  const ports = [await freePort(), await freePort(), await freePort()];
+  let container: StartedTestContainer;
+  try {
+    container = await containerOf(ports).start();
+  } catch (error) {
+    const [reason] = String(error instanceof Error ? error.message : error).split("\n", 1);
+    throw new ServerNotAvailable(
+      `${NAME} was NOT RUN: the image ${IMAGE} can't be pulled or started here (${reason}). ` +
+        `Make it available, ${advice}.`,
+    );
+  }
+  const run = async (command: string) => {
+    const { exitCode, output } = await container.exec(["sh", "-c", command]);
+    if (exitCode !== 0) throw new Error(`${command}: ${output}`);
+  };
+  const signal = (name: string) => (port: number) => run(`kill -${name} $(cat /data/${port}/pid)`);
+  return {
+    name: NAME,
+    url: `mongodb://${ports.map((port) => `localhost:${port}`).join(",")}/tokenkeep?replicaSet=rs0`,
+    container,
+    members: {
+      kill: signal("KILL"),
+      freeze: signal("STOP"),
+      thaw: signal("CONT"),
+      start: (port) => run(mongod(port)),
+    },
+    stop: async () => void (await container.stop()),
+  };
+}
+
+// https://www.mongodb.com/docs/v8.0/reference/program/mongod/: --fork returns once the server is ready
+const mongod = (port: number): string =>
+  `mongod --replSet rs0 --port ${port} --dbpath /data/${port} --bind_ip_all --fork ` +
+  `--logpath /data/${port}/log --logappend --pidfilepath /data/${port}/pid --wiredTigerCacheSizeGB 0.25`;
+
+/**
+ * The driver asks the members where they are and goes there, so they have to have the same address inside and
+ * outside: "localhost", with ports that are free out here. The Docker engine has to be on this machine.
+ * An election begins after electionTimeoutMillis, 10 s by default:
+ * https://www.mongodb.com/docs/v8.0/reference/replica-configuration/#mongodb-rsconf-rsconf.settings.electionTimeoutMillis
+ */
+function containerOf(ports: readonly number[]): GenericContainer {
+  const members = ports.map((port, _id) => ({ _id, host: `localhost:${port}` }));
+  const config = { _id: "rs0", members, settings: { electionTimeoutMillis: 2000 } };
+  const initiate =
+    `rs.initiate(${JSON.stringify(config)}); ` +
+    "const count = (state) => rs.status().members.filter((member) => member.stateStr === state).length; " +
+    "while (count('PRIMARY') !== 1 || count('SECONDARY') !== 2) sleep(100);";
+  const script = [
+    ...ports.map((port) => `mkdir -p /data/${port} && ${mongod(port)} || exit 1`),
+    `mongosh --quiet --port ${ports[0]} --eval "$INITIATE" || exit 1`,
+    "echo all is ready",
+    "sleep infinity",
+  ].join("\n");
+  return new GenericContainer(IMAGE)
+    .withEnvironment({ INITIATE: initiate })
+    .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
+    .withEntrypoint(["sh", "-c"])
+    .withCommand([script])
+    .withWaitStrategy(Wait.forLogMessage("all is ready"));
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
