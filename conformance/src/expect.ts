@@ -52,7 +52,8 @@ export function same(came: unknown, expected: unknown, what: string): void {
 /** The plain properties of what a store returned. */
 export function plain(token: unknown): PlainToken {
   const toPlain: unknown = (token as { toPlain?: unknown } | null | undefined)?.toPlain;
-  if (typeof toPlain !== "function") fail("a token, with toPlain()", show(token));
+  if (typeof toPlain !== "function")
+    fail("a token with toPlain(), such as an OAuthToken of @tokenkeep/core", show(token));
   return toPlain.call(token) as PlainToken;
 }
 

@@ -6,6 +6,9 @@ type Counts = Readonly<Record<CaseResult["status"], number>>;
 /** So many failures are told in full: who has more of them mends the first ones first. */
 const IN_FULL = 20;
 
+/** More paragraphs than so many are as good as all. */
+const MANY = 8;
+
 /**
  * The report for a terminal: a line per paragraph, then each failure in full.
  * @param rounds where the run had its own number of them
@@ -34,7 +37,8 @@ export function textOf(report: Report, rounds?: number | undefined): string {
   );
   if (failures.length > 0) {
     const paragraphs = [...new Set(failures.map(({ paragraph }) => paragraph))];
-    const again = [...paragraphs.map((one) => `--only ${one}`), `--seed ${seed}`];
+    const only = paragraphs.length > MANY ? [] : paragraphs.map((one) => `--only ${one}`);
+    const again = [...only, `--seed ${seed}`];
     if (rounds !== undefined) again.push(`--rounds ${rounds}`);
     lines.push(`These again: ${again.join(" ")}`);
   }

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import type { Capabilities, TokenStore } from "@tokenkeep/core";
-import type { Case, StoreModule } from "./case.js";
+import type { Case, Space, StoreModule } from "./case.js";
 import { inTime } from "./in-time.js";
 import { show } from "./show.js";
 import { newSpace, removeSpace } from "./space.js";
@@ -19,7 +19,8 @@ export class ModuleError extends Error {
   override readonly name = "ModuleError";
 }
 
-const CLOSE_MS = 10_000;
+/** How long a call may take before there are cases that tell of it. */
+const PROBE_MS = 10_000;
 const SHAPE = "{ name, open(space, options) }, where open returns a store or a promise of one";
 
 /**
@@ -32,12 +33,14 @@ export async function loadSubject(
 ): Promise<Subject> {
   const url = String(moduleUrl);
   const module = await importModule(url);
+  const capabilities = await capabilitiesOf(module);
+  await checkSpaces(module);
   return {
     module,
     moduleUrl: url,
     seed: options.seed ?? Number.parseInt(randomBytes(4).toString("hex"), 16) >>> 1,
     rounds: options.rounds ?? 3,
-    capabilities: await capabilitiesOf(module),
+    capabilities,
   };
 }
 
@@ -63,7 +66,7 @@ async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
     const store = await openFirst(module, space);
     const declared: Partial<Capabilities> = store.capabilities ?? {};
     // a store that can't close is told by the cases of 5.4
-    await inTime(Promise.resolve(store.close()), CLOSE_MS).catch(() => {});
+    await inTime(Promise.resolve(store.close()), PROBE_MS).catch(() => {});
     // what is not declared is absent; that each is declared at all is a case of section 8
     return {
       durable: declared.durable === true,
@@ -78,10 +81,39 @@ async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
   }
 }
 
-async function openFirst(
+/** Every case counts on a space that is empty: a module that forgets the space would fail nearly all of them. */
+async function checkSpaces(module: StoreModule): Promise<void> {
+  const [used, fresh] = [await newSpace(), await newSpace()];
+  let found: unknown;
+  try {
+    await withStore(module, used, (store) => store.saveToken({ refreshToken: "of-another-space" }));
+    found = await withStore(module, fresh, (store) => store.findToken({ refreshToken: "of-another-space" }));
+  } catch {
+    // what does not work yet is told by the cases
+  } finally {
+    for (const space of [used, fresh]) await removeSpace(module, space);
+  }
+  if (found === undefined || found === null) return;
+  throw new ModuleError(
+    `Stores of ${module.name} on different spaces have the same records. Keep those of each space apart: ` +
+      "by space.directory, or by space.id in the name of a file, table, prefix or database.",
+  );
+}
+
+async function withStore<T>(
   module: StoreModule,
-  space: Parameters<StoreModule["open"]>[0],
-): Promise<TokenStore> {
+  space: Space,
+  work: (store: TokenStore) => Promise<T>,
+): Promise<T> {
+  const store = await openFirst(module, space);
+  try {
+    return await inTime(work(store), PROBE_MS);
+  } finally {
+    await inTime(Promise.resolve(store.close()), PROBE_MS).catch(() => {});
+  }
+}
+
+async function openFirst(module: StoreModule, space: Space): Promise<TokenStore> {
   let store: Partial<TokenStore> | null | undefined;
   try {
     store = await module.open(space);

@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { fileURLToPath, pathToFileURL } from "node:url";
 import { allCases, type Report } from "@tokenkeep/conformance";
 import { afterAll, expect, test } from "vitest";
 
@@ -95,6 +95,13 @@ test("misuse exits 2 and says what to do", () => {
     `export default { name: "failing", open() { throw new Error("no server"); } };`,
   );
   const nothing = file("nothing.mjs", `export default { name: "nothing", open() {} };`);
+  const oneForAll = file(
+    "one-for-all.mjs",
+    `import { MapTokenStore } from ${JSON.stringify(pathToFileURL(GOOD).href)};
+     const store = new MapTokenStore();
+     store.close = async () => {};
+     export default { name: "one-for-all", open: () => store };`,
+  );
   const typed = file("typed.txt", "export default {};");
   for (const [args, told] of [
     [[], "Usage:"],
@@ -106,6 +113,7 @@ test("misuse exits 2 and says what to do", () => {
     [[empty], "must be { name, open(space, options) }"],
     [[failing], "no server"],
     [[nothing], "returns no store"],
+    [[oneForAll], "Stores of one-for-all on different spaces have the same records"],
     [[typed], "plain JavaScript"],
     [["./missing.mjs"], "There is no file ./missing.mjs"],
   ] as const) {

@@ -28,7 +28,9 @@ const WAYS: Readonly<Record<string, (value: unknown) => string>> = {
 function hidden(what: string, value: unknown, ways: readonly string[] = Object.keys(WAYS)): void {
   for (const way of ways) {
     const text = WAYS[way]!(value);
-    check(!text.includes(SECRET), `${what} without a secret in ${way}`, show(text));
+    const at = text.indexOf(SECRET);
+    const around = show(text.slice(Math.max(0, at - 30), at + SECRET.length + 5));
+    check(at < 0, `${what} without a secret in ${way}`, `a text with ${around}`);
   }
 }
 
@@ -99,10 +101,11 @@ export const secrecy: Case[] = [
 ];
 
 async function errorOf(promise: Promise<unknown>): Promise<unknown> {
+  let saved: unknown;
   try {
-    await promise;
+    saved = await promise;
   } catch (error) {
     return error;
   }
-  return check(false, "a rejection", "success");
+  return check(false, "a rejection", `success: ${show(saved)}`);
 }
