@@ -40,12 +40,19 @@ export class Batch<Q, A> {
     if (batch.length === 0) return;
     this.#waiting = [];
     this.#bytes = 0;
+    this.#send(batch);
+  }
+
+  #send(batch: readonly Waiting<Q, A>[]): void {
     this.#ask(batch.map(({ query }) => query)).then(
       (answers) => {
         for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i]!);
       },
       (error) => {
-        for (const { reject } of batch) reject(error);
+        // what the server refuses may be one of them: each is asked again, alone, for an answer of its own
+        const isReply = error instanceof Error && error.name === "ReplyError";
+        if (isReply && batch.length > 1) for (const one of batch) this.#send([one]);
+        else for (const { reject } of batch) reject(error);
       },
     );
   }

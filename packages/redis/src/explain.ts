@@ -74,8 +74,12 @@ export function explain(
         "Nothing was changed. Update @tokenkeep/redis.",
     );
   }
-  if (message.includes("WRONGTYPE"))
-    return corruptKey(`one of ${keys.records} and its neighbours is of another type`);
+  if (message.includes("WRONGTYPE")) {
+    return new TokenStoreError(
+      "ERR_CORRUPT",
+      `redis: ${keys.records} or another key of this namespace is of another type. Restore it from a backup, or remove it.`,
+    );
+  }
   // the reason of a broken connection stands in the client's last error event, not in the call's
   const texts = [message, lastConnectionError ?? "", nested(error)];
   for (const text of texts) {
@@ -88,13 +92,6 @@ export function explain(
     "ERR_UNAVAILABLE",
     `redis: no answer (${why}). A write may have been done all the same. Check that the server is up and can be ` +
       "reached, and try again.",
-  );
-}
-
-function corruptKey(what: string): TokenStoreError {
-  return new TokenStoreError(
-    "ERR_CORRUPT",
-    `redis: what is stored can't be read: ${what}. Nothing was changed. Restore it from a backup, or remove it.`,
   );
 }
 

@@ -83,6 +83,13 @@ for (const name of ["redis", "valkey"] as const) {
           outcome.status === "fulfilled" ? (outcome.value?.refreshToken ?? null) : outcome.reason.code,
         ),
       ).toEqual(["ERR_CORRUPT", "whole", null, "whole", "new", "ERR_CONFLICT", "whole"]);
+      await admin.set(keysIn(namespace).users, "not a sorted set");
+      const [fine, refused] = await Promise.allSettled([
+        store.saveToken({ refreshToken: "of nobody" }),
+        store.saveToken({ ...user, refreshToken: "of somebody" }),
+      ]);
+      expect(fine).toMatchObject({ value: { refreshToken: "of nobody", revision: 1 } });
+      expect(refused).toMatchObject({ reason: { code: "ERR_CORRUPT" } });
     });
 
     it("a user without a client leads to the record saved last, also once that has gone", async () => {
