@@ -33,6 +33,8 @@ export class RecordStatements {
   readonly #select: string;
   /** `FROM` … `WHERE`, up to the namespace. */
   readonly #from: string;
+  /** The record of one `userClient`, or else of another. */
+  readonly #either: string;
   readonly #texts = new Map<string, string>();
 
   /** @param table quoted */
@@ -43,6 +45,8 @@ export class RecordStatements {
     this.#way = way;
     this.#select = `SELECT ${selected.join(", ")}`;
     this.#from = `FROM ${table} WHERE namespace = ${way.placeholder} AND`;
+    const key = KEY_COLUMNS.userClient;
+    this.#either = `${this.#select} ${this.#from} ${key} = COALESCE((SELECT ${key} ${this.#from} ${key} = ?), ?)`;
   }
 
   /**
@@ -52,18 +56,11 @@ export class RecordStatements {
   first(lookups: readonly Lookup[]): PreparedStatement {
     const [one, two] = lookups as [Lookup, Lookup | undefined];
     if (two === undefined) return this.all(lookups);
-    const name = `first ${lookups.map(({ kind }) => kind).join()}`;
     // most finds: a user with its client, or else with none
     if (lookups.length === 2 && one.kind === "userClient" && two.kind === "userClient") {
-      const column = KEY_COLUMNS.userClient;
-      const sql = this.#once(
-        name,
-        () =>
-          `${this.#select} ${this.#from} ${column} = COALESCE((SELECT ${column} ${this.#from} ${column} = ?), ?)`,
-      );
-      return { sql, values: [this.#namespace, this.#namespace, one.key, two.key] };
+      return { sql: this.#either, values: [this.#namespace, this.#namespace, one.key, two.key] };
     }
-    const sql = this.#once(name, () => {
+    const sql = this.#once(`first ${kindsOf(lookups)}`, () => {
       const ids = lookups.map(({ kind }) => `(SELECT id ${this.#from} ${this.#matches(kind)})`);
       return `${this.#select} ${this.#from} id = COALESCE(${ids.join(", ")})`;
     });
@@ -72,7 +69,7 @@ export class RecordStatements {
 
   /** The records that all of these lookups lead to: each by its own index, which an `OR` need not do. */
   all(lookups: readonly Lookup[]): PreparedStatement {
-    const sql = this.#once(`all ${lookups.map(({ kind }) => kind).join()}`, () => {
+    const sql = this.#once(`all ${kindsOf(lookups)}`, () => {
       const selects = lookups.map(({ kind }) => `${this.#select} ${this.#from} ${this.#matches(kind)}`);
       return selects.length === 1 ? selects[0]! : selects.map((select) => `(${select})`).join(" UNION ALL ");
     });
@@ -107,19 +104,22 @@ export class RecordStatements {
 
   /** Sets what changed and no more: what is stored is `previous`, or the etag differs. */
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): PreparedStatement {
-    const fields = TOKEN_COLUMNS.filter(({ property }) => record[property] !== previous[property]);
-    const kinds = KINDS.filter((kind) => isKeyChanged(kind, record, previous));
-    const columns = [...fields.map(({ column }) => column), ...kinds.map((kind) => KEY_COLUMNS[kind])];
-    const sql = this.#once(`replace ${columns.join()}`, () => {
-      const values = [...fields.map((field) => this.#placeholderOf(field)), ...kinds.map(() => "?")];
-      const assignments = columns.map((column, index) => `${column} = ${values[index]}`);
-      const { placeholder } = this.#way;
-      return `UPDATE ${this.#table} SET ${assignments.join(", ")}
-        WHERE namespace = ${placeholder} AND id = ${placeholder} AND etag = ?`;
-    });
-    const values = fields.map((field) => this.#valueOf(field, record));
-    for (const kind of kinds) values.push(keys[kind]);
-    return { sql, values: [...values, this.#namespace, this.#way.encode(previous.id), previous.etag] };
+    const assignments: string[] = [];
+    const values: Value[] = [];
+    for (const field of TOKEN_COLUMNS) {
+      if (record[field.property] === previous[field.property]) continue;
+      assignments.push(isText(field) ? `${field.column} = ${this.#way.placeholder}` : `${field.column} = ?`);
+      values.push(this.#valueOf(field, record));
+    }
+    for (const kind of KINDS) {
+      if (!isKeyChanged(kind, record, previous)) continue;
+      assignments.push(`${KEY_COLUMNS[kind]} = ?`);
+      values.push(keys[kind]);
+    }
+    const { placeholder } = this.#way;
+    const sql = `UPDATE ${this.#table} SET ${assignments.join(", ")} WHERE namespace = ${placeholder} AND id = ${placeholder} AND etag = ?`;
+    values.push(this.#namespace, this.#way.encode(previous.id), previous.etag);
+    return { sql, values };
   }
 
   remove(id: string): PreparedStatement {
@@ -162,6 +162,12 @@ export class RecordStatements {
     }
     return text;
   }
+}
+
+function kindsOf(lookups: readonly Lookup[]): string {
+  let kinds = "";
+  for (const { kind } of lookups) kinds += `${kind} `;
+  return kinds;
 }
 
 /** Whether it may hold more than ASCII. */
