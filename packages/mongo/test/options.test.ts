@@ -66,15 +66,6 @@ await describeOnEach(({ url, name: serverName }) => {
     await client.close();
   });
 
-  it("keeps to its pool", async () => {
-    const store = new MongoTokenStore({ url, collection, maxPoolSize: 2 });
-    await store.saveToken({ id: "x", accessToken: "a" });
-    const found = await Promise.all(Array.from({ length: 300 }, () => store.findTokenById("x")));
-    expect(found.every((token) => token?.accessToken === "a")).toBe(true);
-    await store.deleteTokens();
-    await store.close();
-  });
-
   it.runIf(serverName === "ferretdb")(
     "tells refused credentials from a server that is not there",
     async () => {

@@ -81,43 +81,6 @@ await describeOnEach(({ url, name: serverName }) => {
     await store.close();
   });
 
-  it("finds by index, never by a look at every document", async () => {
-    const store = openStore();
-    await store.saveToken({ id: "7", userSignature: { name: "ann" }, accessToken: "a" });
-    await store.close();
-    const layout = new Layout("");
-    // a few documents fit in one page, of which FerretDB's planner rightly thinks that no index is needed
-    const sample = await record();
-    await collection.insertMany(
-      Array.from({ length: 3000 }, (_, i) => ({
-        ...sample,
-        _id: `x${i}`,
-        keys: [`x${i}`, `y${i}`],
-        key: `x${i}`,
-        user: `x${i}`,
-        createdAt: i,
-      })),
-    );
-    const key = layout.key(0, { kind: "id", key: "7" });
-    const byKeys = { keys: { $in: [key, layout.spaceId] } };
-    const byUser = [
-      { $match: { user: { $eq: sample.user } } },
-      { $sort: { savedAt: -1 } },
-      { $limit: 1 },
-      { $unionWith: { coll: name, pipeline: [{ $match: byKeys }] } },
-    ];
-    const page = { space: { $eq: layout.space }, generation: { $eq: 0 }, createdAt: { $gte: 2900 } };
-    for (const plan of [
-      await collection.find(byKeys).limit(2).explain(),
-      await collection.aggregate(byUser).explain(),
-      await collection.find(page).sort({ createdAt: 1, key: 1 }).limit(10).explain(),
-    ]) {
-      const text = JSON.stringify(plan);
-      expect(text).not.toMatch(/COLLSCAN|"Seq Scan"/);
-      expect(text).toMatch(/tokenkeep_/); // the name of one of our indexes
-    }
-  });
-
   it("gives a user to another record than the one that was saved with it first", async () => {
     const store = openStore();
     await store.saveToken({ id: "x", userSignature: { name: "ann" }, accessToken: "a" });
