@@ -1,42 +1,28 @@
 import pg from "pg";
+import { startBadNetwork } from "./bad-network.mjs";
 import { PostgresTokenStore } from "./dist/index.js";
 
 const server = process.env.POSTGRES_URL;
 if (!server) throw new Error("Set POSTGRES_URL: postgres://user:password@host/database");
 
-// the connections of this process have a name of their own, so that `cut` can find them
-const application = `conformance_${process.pid}`;
-const url = new URL(server);
-url.searchParams.set("application_name", application);
+const { hostname, port } = new URL(server);
+const network = await startBadNetwork(hostname, Number(port || 5432));
+const url = Object.assign(new URL(server), { hostname: "127.0.0.1", port: network.port }).href;
 
 export default {
   name: "postgres-token-store",
-  open: (space, options) => new PostgresTokenStore({ url: url.href, schema: space.id, ...options }),
-  destroy: (space) => query(`DROP SCHEMA IF EXISTS ${space.id} CASCADE`),
+  open: (space, options) => new PostgresTokenStore({ url, schema: space.id, ...options }),
+  destroy: async (space) => {
+    const client = new pg.Client(server);
+    await client.connect();
+    await client.query(`DROP SCHEMA IF EXISTS ${space.id} CASCADE`);
+    await client.end();
+  },
   client: {
     open: () => new pg.Pool({ connectionString: server }),
     store: (pool, space, options) => new PostgresTokenStore({ pool, schema: space.id, ...options }),
-    isOpen: (pool) =>
-      pool.query("SELECT 1").then(
-        () => true,
-        () => false,
-      ),
+    isOpen: async (pool) => (await pool.query("SELECT 1")).rowCount === 1,
     close: (pool) => pool.end(),
   },
-  faults: {
-    cut: () =>
-      query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [
-        application,
-      ]),
-  },
+  faults: network.faults,
 };
-
-async function query(sql, values) {
-  const client = new pg.Client(server);
-  await client.connect();
-  try {
-    await client.query(sql, values);
-  } finally {
-    await client.end();
-  }
-}
