@@ -1,3 +1,4 @@
+import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cluster } from "ioredis";
 import { afterAll, expect, it } from "vitest";
@@ -53,6 +54,26 @@ for (const kind of KINDS) {
         await store.close();
         expect(await prefixed.ping()).toBe("PONG");
         prefixed.disconnect();
+      });
+
+      it("the rights that the README lists are enough", async () => {
+        const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
+        const [, common = "", more = ""] =
+          /`(\+evalsha[^`]*)`, and in a Cluster `([^`]*)`/.exec(readme) ?? [];
+        const rights = `${common} ${more}`.replace(/\s+/g, " ");
+        const rule = `ACL SETUSER app reset on '>pass-word' '~{tokenkeep:*' ${rights.replaceAll("|", "\\|")}`;
+        for (let port = 7001; port <= 7006; port++) await run(`redis-cli -p ${port} ${rule}`);
+        const redisOptions = { username: "app", password: "pass-word" };
+        const limited = new Cluster(nodes, { natMap, redisOptions });
+        const store = new RedisTokenStore({ client: limited, namespace: freshNamespace(), waitReplicas: 1 });
+        const { id } = await store.saveToken({ userSignature: { name: "ann" }, refreshToken: "r" });
+        expect(await store.findToken({ refreshToken: "r" })).toMatchObject({ id });
+        expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(0);
+        await store.deleteTokens();
+        expect(await store.getTokens()).toEqual([]);
+        await store.close();
+        await expect(limited.set("elsewhere", "1")).rejects.toThrowError("NOPERM");
+        limited.disconnect();
       });
 
       it("a save waits for the replica of its own master, wherever its slot is", async () => {

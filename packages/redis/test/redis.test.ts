@@ -309,6 +309,36 @@ for (const name of ["redis", "valkey"] as const) {
       },
     );
 
+    it.runIf(isOurs)(
+      "a replica, too few replicas and a busy server are ERR_UNAVAILABLE, and say which",
+      async () => {
+        await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+        const token = { ...user, refreshToken: "r" };
+        await store.saveToken(token);
+        const refused = async (advice: string) => {
+          const error = await errorOf(store.saveToken(token));
+          expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+          expect(error.message).toContain(advice);
+          expect(error.message).toMatch(/try again/i);
+        };
+        await admin.replicaof("127.0.0.1", 1);
+        await refused("a replica now");
+        await admin.replicaof("NO", "ONE");
+        await admin.config("SET", "min-replicas-to-write", "1");
+        await refused("fewer replicas");
+        expect(await store.findToken(user)).toMatchObject({ revision: 1 });
+        await admin.config("SET", "min-replicas-to-write", "0");
+        await admin.config("SET", "busy-reply-threshold", "50");
+        const other = new Redis(url);
+        const loop = other.eval("while true do end", 0).catch(() => {});
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        await refused("another client's script").finally(() => admin.script("KILL"));
+        await loop;
+        other.disconnect();
+        expect(await store.saveToken(token)).toMatchObject({ revision: 2 });
+      },
+    );
+
     it("no error holds a command's arguments", async () => {
       const namespace = freshNamespace();
       await using store = new RedisTokenStore({ url, namespace });
