@@ -4,7 +4,7 @@ import { keysOf, type TokenRecord } from "@tokenkeep/core";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
 import { createPool as createCallbackPool } from "mysql2";
 import { createConnection, createPool, type Pool } from "mysql2/promise";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { Connections } from "../src/connections.js";
 import { MysqlBackend } from "../src/mysql-backend.js";
 import { callbackPool } from "../src/pool.js";
@@ -157,19 +157,71 @@ await describeOnBoth(({ url, name, container }) => {
     it("makes one round trip of a find, and two of a save where nobody contends", async () => {
       const pool = createPool({ uri: url, connectionLimit: 1 });
       await using store = new MysqlTokenStore({ pool, table });
-      // the first time on a connection each statement is prepared, which is a round trip of its own
-      for (let i = 0; i < 3; i++) await store.saveToken({ id: "1", refreshToken: "r" });
-      await store.findToken({ refreshToken: "r" });
-      const before = await executions(pool);
-      await store.saveToken({ id: "1", refreshToken: "r" });
-      const between = await executions(pool);
-      await store.findToken({ refreshToken: "r" });
-      const after = await executions(pool);
-      expect(between.Com_stmt_execute! - before.Com_stmt_execute!).toBe(2);
-      expect(after.Com_stmt_execute! - between.Com_stmt_execute!).toBe(1);
-      expect(after.Com_stmt_prepare).toBe(before.Com_stmt_prepare);
+      const token = (i: number, accessToken = `a${i}`) => ({
+        userSignature: { name: `u${i}` },
+        clientId: "c",
+        refreshToken: `r${i}`,
+        accessToken,
+        expiresAt: Date.now() + i,
+      });
+      let serial = 0;
+      const calls: Record<string, [call: () => Promise<unknown>, trips: number]> = {
+        "a find by user and client": [
+          () => store.findToken({ userSignature: { name: "u1" }, clientId: "c" }),
+          1,
+        ],
+        "a find of nobody": [() => store.findToken({ userSignature: { name: "x" }, clientId: "c" }), 1],
+        "a find by user": [() => store.findToken({ userSignature: { name: "u1" } }), 1],
+        "a find by token": [() => store.findToken({ refreshToken: "r1" }), 1],
+        "a find by all of it": [() => store.findToken(token(1, "another")), 1],
+        "a find by id": [() => store.findTokenById("1"), 1],
+        "a save of what is there": [() => store.saveToken(token(1, `new-${++serial}`)), 2],
+        "a save of somebody new": [() => store.saveToken(token(100 + ++serial)), 2],
+        "a save by id": [() => store.saveToken({ id: "1", accessToken: `by-id-${++serial}` }), 2],
+      };
+      await store.saveToken({ ...token(1), id: "1" });
+      for (const [name, [call, trips]] of Object.entries(calls)) {
+        // the first time on a connection each statement is prepared, which is a round trip of its own
+        for (let i = 0; i < 3; i++) await call();
+        const before = await executions(pool);
+        await call();
+        const after = await executions(pool);
+        expect(after.Com_stmt_execute! - before.Com_stmt_execute!, name).toBe(trips);
+        expect(after.Com_stmt_prepare, name).toBe(before.Com_stmt_prepare);
+      }
       await store.close();
       await pool.end();
+    });
+
+    it("tries a save again that the server gave up for a deadlock", async () => {
+      await using store = open();
+      await store.saveToken({ id: "b", refreshToken: "b", accessToken: "old" });
+      const deadlocks = async () => {
+        const query =
+          "SELECT `count` AS n FROM information_schema.innodb_metrics WHERE name = 'lock_deadlocks'";
+        return Number((await sql(url, query))[0]?.n);
+      };
+      const before = await deadlocks();
+      const none = { userName: null, clientId: null, grantToken: null, refreshToken: null };
+      const { accessToken: key } = keysOf({ ...none, accessToken: "new" } as TokenRecord);
+      const other = await createConnection(url);
+      await other.beginTransaction();
+      // the server gives up who has written less
+      for (let i = 0; i < 20; i++) {
+        await other.query(
+          "INSERT INTO ?? (namespace, id, revision, etag, created_at, saved_at, access_token_key) VALUES ('', ?, 1, 'e', 1, 1, ?)",
+          [table, `other-${i}`, i === 0 ? key : null],
+        );
+      }
+      // has the record, and waits to see whether its access token will be another's
+      const save = store.saveToken({ id: "b", accessToken: "new" });
+      await vi.waitFor(async () => expect(await counter(url, "Innodb_row_lock_current_waits")).toBe(1));
+      // which that other one's wait for the record makes a deadlock
+      await other.query("UPDATE ?? SET etag = etag WHERE namespace = '' AND id = 'b'", [table]);
+      await other.rollback();
+      await other.end();
+      expect((await save).accessToken).toBe("new");
+      expect(await deadlocks()).toBeGreaterThan(before);
     });
 
     it("saves one user while another's save holds its locks", async () => {
@@ -206,7 +258,7 @@ await describeOnBoth(({ url, name, container }) => {
     it("lets 4 processes save different users without waiting for a row lock", async () => {
       await using store = open();
       await store.saveToken({ refreshToken: "warm" });
-      const waits = await lockWaits(url);
+      const waits = await counter(url, "Innodb_row_lock_waits");
       const code = `
         import { MysqlTokenStore } from "@tokenkeep/mysql";
         const [url, table, me] = process.argv.slice(1);
@@ -217,7 +269,7 @@ await describeOnBoth(({ url, name, container }) => {
       await Promise.all(["a", "b", "c", "d"].map((me) => node(code, url, table, me)));
       expect(await store.getTokens()).toHaveLength(101);
       // a server that others use has waits of its own
-      if (container !== undefined) expect(await lockWaits(url)).toBe(waits);
+      if (container !== undefined) expect(await counter(url, "Innodb_row_lock_waits")).toBe(waits);
     });
   });
 });
@@ -238,8 +290,8 @@ async function executions(pool: Pool): Promise<Record<string, number>> {
   return Object.fromEntries(pairs);
 }
 
-async function lockWaits(url: string): Promise<number> {
-  const [row] = await sql(url, "SHOW GLOBAL STATUS LIKE 'Innodb_row_lock_waits'");
+async function counter(url: string, name: string): Promise<number> {
+  const [row] = await sql(url, "SHOW GLOBAL STATUS LIKE ?", [name]);
   return Number(row?.Value);
 }
 
