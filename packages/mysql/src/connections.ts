@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TokenStoreError } from "@tokenkeep/core";
+import { Deadlines } from "./deadlines.js";
 import { breaksConnection, kindOf } from "./failures.js";
 import type { CallbackPool, MysqlConnection, Statement } from "./pool.js";
 
@@ -22,6 +23,7 @@ export class Connections {
   readonly #pool: CallbackPool;
   readonly #timeoutMs: number;
   readonly #live = new Set<MysqlConnection>();
+  readonly #deadlines = new Deadlines();
 
   constructor(pool: CallbackPool, timeoutMs: number) {
     this.#pool = pool;
@@ -52,18 +54,15 @@ export class Connections {
     return new Promise((resolve, reject) => {
       let connection: MysqlConnection | undefined;
       let isOver = false;
-      const timer = setTimeout(
-        () => {
-          isOver = true;
-          // its reply would come to whoever uses the connection next
-          if (connection !== undefined) this.#drop(connection);
-          reject(noAnswer(this.#timeoutMs));
-        },
-        Math.max(0, end - performance.now()),
-      );
+      const deadline = this.#deadlines.set(end, () => {
+        isOver = true;
+        // its reply would come to whoever uses the connection next
+        if (connection !== undefined) this.#drop(connection);
+        reject(noAnswer(this.#timeoutMs));
+      });
       this.#pool.getConnection((error, got) => {
         if (error !== null && error !== undefined) {
-          clearTimeout(timer);
+          deadline.cancel();
           return reject(error);
         }
         this.#watch(got);
@@ -71,7 +70,7 @@ export class Connections {
         connection = got;
         send(got, sql, values, (error, result) => {
           if (isOver) return;
-          clearTimeout(timer);
+          deadline.cancel();
           if (error !== null && breaksConnection(error)) this.#drop(got);
           else got.release();
           if (error !== null) reject(error);
@@ -97,12 +96,12 @@ export class Connections {
   #take(): Promise<MysqlConnection> {
     return new Promise((resolve, reject) => {
       let isOver = false;
-      const timer = setTimeout(() => {
+      const deadline = this.#deadlines.set(performance.now() + this.#timeoutMs, () => {
         isOver = true;
         reject(noAnswer(this.#timeoutMs));
-      }, this.#timeoutMs);
+      });
       this.#pool.getConnection((error, got) => {
-        clearTimeout(timer);
+        deadline.cancel();
         if (error !== null && error !== undefined) return reject(error);
         this.#watch(got);
         if (isOver) got.release();
@@ -113,12 +112,12 @@ export class Connections {
 
   #runOn(connection: MysqlConnection, sql: string, values: readonly Value[] | undefined): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const deadline = this.#deadlines.set(performance.now() + this.#timeoutMs, () => {
         this.#drop(connection);
         reject(noAnswer(this.#timeoutMs));
-      }, this.#timeoutMs);
+      });
       send(connection, sql, values, (error, result) => {
-        clearTimeout(timer);
+        deadline.cancel();
         if (error !== null) reject(error);
         else resolve(resultOf(result));
       });
