@@ -32,12 +32,12 @@ try {
     const node = await findNode(major);
     const row = {};
     table.set(node.version, row);
-    const dependencies = { ...versionsOf(), ...versionsOf(SDKS) };
+    const dependencies = { ...versionsOf(), ...versionsOf(SDKS), ...sqliteDriver(major) };
     const project = await installed(node, "all", projectOf(tarballs, { dependencies }));
     await cell(row, "loading", async () => `${await checkLoading(project, node.program)} entries`);
     for (const store of ["memory", "file"]) await cell(row, store, () => kit(project, store, node));
     await cell(row, "sqlite", () => kit(project, "sqlite", node));
-    if (Number(major) >= 22) await cell(row, "sqlite 13", () => newerSqlite(tarballs, node));
+    await cell(row, "sqlite 12", () => olderDriver(tarballs, node));
     await cell(row, "zoho-crm", () => bothSdks(project, node));
     for (const [name, server] of Object.entries(SERVER_OF)) {
       const store = name.split("/")[1];
@@ -89,10 +89,23 @@ async function kit(project, store, { program }, url) {
   return String(summary.passed);
 }
 
-async function newerSqlite(tarballs, node) {
+/** better-sqlite3 13 is for Node 22 and newer. */
+function sqliteDriver(major) {
+  return Number(major) >= 22 ? { "better-sqlite3": "^13.2.0" } : versionsOf(["better-sqlite3"]);
+}
+
+/** better-sqlite3 12, where `sqlite` is 13. */
+async function olderDriver(tarballs, node) {
+  if (node.major === "20") return "see sqlite";
+  if (node.major === "24") {
+    return (
+      "sqlite 12 was NOT RUN: compiled with the headers of Node 24.19 or newer, better-sqlite3 12 aborts the process " +
+      "when it collects a statement (https://github.com/nodejs/node/issues/65446). On Node 24, use 13."
+    );
+  }
   const names = ["@tokenkeep/sqlite", "@tokenkeep/conformance"];
-  const manifest = projectOf(tarballs, { names, dependencies: { "better-sqlite3": "13" } });
-  return kit(await installed(node, "newer", manifest), "sqlite", node);
+  const manifest = projectOf(tarballs, { names, dependencies: versionsOf(["better-sqlite3"]) });
+  return kit(await installed(node, "older", manifest), "sqlite", node);
 }
 
 async function bothSdks(project, { program: node }) {
@@ -111,7 +124,8 @@ async function installed(node, name, manifest) {
   const env = environmentOf(node);
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   await run("npm", ["install", ...flags], { cwd: project, env });
-  if (wanted === undefined || wanted.includes("sqlite") || wanted.includes("zoho-crm")) {
+  const opened = ["sqlite", "sqlite 12", "zoho-crm"];
+  if (wanted === undefined || wanted.some((column) => opened.includes(column))) {
     await compiled(project, node, env);
   }
   return project;
