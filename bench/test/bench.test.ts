@@ -71,7 +71,9 @@ test("a backend measured makes its part of the page and its plot", async () => {
   expect(text).toContain("benchmarks/memory.svg");
   expect(text).toMatch(/\| @tokenkeep\/memory \| 200 \| [\d,]+\/s \(.*, .*\) \| [\d,]+\/s/);
   // a bare Map is faster than a store with rules, and the page has to say so
-  expect(text).toMatch(/Where a peer was faster than the store:\n\n- (find|save), \d callers?, \d00 tokens: \S/);
+  expect(text).toMatch(
+    /Where a peer was faster than the store:\n\n- (find|save), \d callers?, \d00 tokens: \S/,
+  );
   for (const note of memoryBench.notes) expect(text).toContain(note);
   const svg = plot(result);
   expect(svg).toMatch(/^<svg [\s\S]*<\/svg>\n$/);
