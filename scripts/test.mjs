@@ -25,6 +25,7 @@ const { status } = spawnSync(
 );
 
 const totals = { passed: 0, failed: 0, skipped: 0 };
+let notApplicable = 0;
 const notRun = new Set();
 for (const report of reports.filter((folder) => existsSync(folder))) {
   for (const name of readdirSync(report)) {
@@ -35,9 +36,12 @@ for (const report of reports.filter((folder) => existsSync(folder))) {
     totals.passed += result.numPassedTests;
     totals.failed += result.numFailedTests;
     totals.skipped += result.numPendingTests + result.numTodoTests;
+    const tests = result.testResults.flatMap(({ assertionResults }) => assertionResults);
+    notApplicable += tests.filter(({ title }) => title.includes("(not applicable: ")).length;
   }
 }
 if (notRun.size > 0) console.log(`\nNOT RUN:\n${[...notRun].map((line) => `  ${line}`).join("\n")}`);
+console.log(`\nOf those skipped, ${notApplicable} are cases of the kit that do not apply to the store.`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 if (totals.passed === 0) console.log("No test ran.");
 process.exit(status === 0 && totals.passed > 0 && totals.failed === 0 ? 0 : 1);

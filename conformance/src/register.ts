@@ -1,13 +1,24 @@
 import { type Case, paragraphOf } from "./case.js";
 import { type RunOptions, select } from "./run.js";
 import { runCase } from "./run-case.js";
-import { loadSubject, reasonNotToRun } from "./subject.js";
+import { loadSubject, ModuleError, reasonNotToRun } from "./subject.js";
 
 /** What any test runner has: vitest, jest, mocha, node:test. */
 export interface TestRunner {
   describe(name: string, register: () => void): unknown;
-  it(name: string, run: () => Promise<void>, timeoutMs?: number): unknown;
+  it: RegisterTest & {
+    /** Registers a test that is not run, where the runner has that. */
+    skip?: RegisterTest;
+  };
 }
+
+/**
+ * Registers one test.
+ * @param name what it shows
+ * @param run runs it
+ * @param timeoutMs how long it may take, in milliseconds, where the runner takes that
+ */
+export type RegisterTest = (name: string, run: () => Promise<void>, timeoutMs?: number) => unknown;
 
 /** Above every case's own limit, which ends it with a message. */
 const RUNNER_TIMEOUT_MS = 600_000;
@@ -15,8 +26,9 @@ const RUNNER_TIMEOUT_MS = 600_000;
 /**
  * Registers the kit's cases with a test runner: await it at the top level of a test file.
  *
- * A case that does not apply to the store, by what it declares, is registered as passed with the reason in
- * its name.
+ * A case that does not apply to the store, by what it declares, is registered as skipped, with the reason in
+ * its name. `CONFORMANCE_ONLY=3.4,5`, `CONFORMANCE_SEED` and `CONFORMANCE_ROUNDS` in the environment go before
+ * the options.
  * @param moduleUrl the URL of the store's module
  * @param runner the functions of the test runner
  * @param options what to run, and how
@@ -27,8 +39,9 @@ export async function registerConformance(
   options: Omit<RunOptions, "onProgress"> = {},
 ): Promise<void> {
   const { describe, it } = runner;
-  const subject = await loadSubject(moduleUrl, options);
-  const cases = select(options.only);
+  const { only, seed, rounds } = { ...options, ...fromEnvironment() };
+  const subject = await loadSubject(moduleUrl, { seed, rounds });
+  const cases = select(only);
   const sections = [...new Set(cases.map(sectionOf))];
   describe(`${subject.module.name} keeps the contract (seed ${subject.seed})`, () => {
     for (const section of sections) {
@@ -36,12 +49,27 @@ export async function registerConformance(
         for (const test of cases.filter((one) => sectionOf(one) === section)) {
           const reason = reasonNotToRun(test, subject);
           const title = `${paragraphOf(test)} ${test.name}`;
-          if (reason !== undefined) it(`${title} (not applicable: ${reason})`, async () => {});
+          if (reason !== undefined) (it.skip ?? it)(`${title} (not applicable: ${reason})`, async () => {});
           else register(it, title, () => runCase(test, subject));
         }
       });
     }
   });
+}
+
+/** So that a failure can be had again without a change to the test file. */
+function fromEnvironment(): Omit<RunOptions, "onProgress"> {
+  const { CONFORMANCE_ONLY, CONFORMANCE_SEED, CONFORMANCE_ROUNDS } = process.env;
+  return {
+    ...(CONFORMANCE_ONLY && { only: CONFORMANCE_ONLY.split(",") }),
+    ...(CONFORMANCE_SEED && { seed: count("CONFORMANCE_SEED", CONFORMANCE_SEED) }),
+    ...(CONFORMANCE_ROUNDS && { rounds: count("CONFORMANCE_ROUNDS", CONFORMANCE_ROUNDS) }),
+  };
+}
+
+function count(name: string, text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new ModuleError(`${name} must be a whole number.`);
 }
 
 function sectionOf(test: Case): string {
@@ -50,7 +78,7 @@ function sectionOf(test: Case): string {
 
 // A limit as third argument is what vitest and jest take; node:test takes options second, and has no limit by
 // itself; mocha's is set from within.
-function register(it: TestRunner["it"], title: string, run: () => Promise<void>): void {
+function register(it: RegisterTest, title: string, run: () => Promise<void>): void {
   const test = function (this: { timeout?: unknown } | undefined): Promise<void> {
     if (typeof this?.timeout === "function") this.timeout(RUNNER_TIMEOUT_MS);
     return run();

@@ -24,7 +24,10 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
   };
   const { module } = subject;
   const open = async (options?: OpenOptions): Promise<TokenStore> =>
-    add(await module.open(space, options), options && `open(space, ${show(options)})`);
+    add(
+      await inTime(Promise.resolve(module.open(space, options)), CASE_TIMEOUT_MS, "open()"),
+      options && `open(space, ${show(options)})`,
+    );
   const openOn = async (client: unknown): Promise<TokenStore> => {
     if (module.client === undefined) throw new Error("The module has no client.");
     return add(await module.client.store(client, space), "client.store(client, space)");

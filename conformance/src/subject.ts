@@ -116,7 +116,7 @@ async function withStore<T>(
 async function openFirst(module: StoreModule, space: Space): Promise<TokenStore> {
   let store: Partial<TokenStore> | null | undefined;
   try {
-    store = await module.open(space);
+    store = await inTime(Promise.resolve(module.open(space)), PROBE_MS, "open()");
   } catch (cause) {
     throw new ModuleError(`open() of ${module.name} fails, so that no case can run: ${show(cause)}`, {
       cause,

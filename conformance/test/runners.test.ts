@@ -31,3 +31,38 @@ test("it runs under a runner that, like mocha, sets a test's limit from within",
   expect(limits).toHaveLength(applied.length);
   expect(tests.length).toBeGreaterThan(applied.length);
 });
+
+test("the environment says what to run again, before the options do", async () => {
+  const names: string[] = [];
+  const skipped: string[] = [];
+  const it = Object.assign((name: string) => names.push(name), {
+    skip: (name: string) => skipped.push(name),
+  });
+  const describe = (name: string, body: () => void) => {
+    names.push(name);
+    body();
+  };
+  const runner = { describe, it };
+  process.env.CONFORMANCE_ONLY = "2.6,6.4";
+  process.env.CONFORMANCE_SEED = "41";
+  try {
+    await registerConformance(GOOD, runner, { only: ["3"], seed: 3 });
+    expect(names[0]).toContain("(seed 41)");
+    expect(names.slice(1).every((name) => /^(section [26]$|2\.6 )/.test(name))).toBe(true);
+    expect(skipped.every((name) => /^6\.4 .*\(not applicable: needs locks\)$/.test(name))).toBe(true);
+    expect(skipped.length).toBeGreaterThan(0);
+    process.env.CONFORMANCE_SEED = "many";
+    await expect(registerConformance(GOOD, runner)).rejects.toThrow(
+      "CONFORMANCE_SEED must be a whole number.",
+    );
+  } finally {
+    delete process.env.CONFORMANCE_ONLY;
+    delete process.env.CONFORMANCE_SEED;
+  }
+});
+
+test("an open() that never ends is told, and holds nothing up for good", async () => {
+  const { loadSubject } = await import("../src/subject.js");
+  const module = "data:text/javascript,export default { name: 'stuck', open: () => new Promise(() => {}) }";
+  await expect(loadSubject(module)).rejects.toThrow(/open\(\) of stuck fails.*10000 ms/s);
+}, 30_000);
