@@ -1,4 +1,4 @@
-// The backend of docs/writing-a-store.md, run by the kit.
+// A small backend of the kit's own, without locks, that its tests run on.
 import { BaseTokenStore, UNIQUE_KEYS } from "@tokenkeep/core";
 
 /** A whole backend: maps in the place of a database. Each method answers at once, so nothing comes between. */

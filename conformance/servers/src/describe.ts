@@ -6,21 +6,31 @@ import { isRequired, type ServerName, ServerNotAvailable, startServer, type Test
 /** Where a package leaves word of what did not run; `pnpm test` reads it and prints it at the end. */
 const REPORTS = "test-report";
 
+/** {@link describeOn} a server that {@link startServer} starts. */
+export function describeOnServer(
+  name: ServerName,
+  register: (server: TestServer) => void | Promise<void>,
+): Promise<void> {
+  return describeOn(name, () => startServer(name), register);
+}
+
 /**
  * A suite that needs a server. Where the server can't be had the suite is reported as NOT RUN, or fails if
  * `TOKENKEEP_REQUIRE` lists the server (or is `all`). Await it at the top level of a test file.
  *
- * @param name the server, which `register` gets once it answers
- * @param register registers the tests
+ * @param name what it is called in reports, and in `TOKENKEEP_REQUIRE`
+ * @param start starts it, or rejects with `ServerNotAvailable`
+ * @param register registers the tests, once it answers
  */
-export async function describeOnServer(
-  name: ServerName,
-  register: (server: TestServer) => void | Promise<void>,
+export async function describeOn<S extends TestServer>(
+  name: string,
+  start: () => Promise<S>,
+  register: (server: S) => void | Promise<void>,
 ): Promise<void> {
   const report = join(REPORTS, `not-run-${name}.txt`);
-  let server: TestServer;
+  let server: S;
   try {
-    server = await startServer(name);
+    server = await start();
     await rm(report, { force: true });
   } catch (error) {
     if (!(error instanceof ServerNotAvailable) || isRequired(name)) throw error;

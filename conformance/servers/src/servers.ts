@@ -1,3 +1,4 @@
+import { lookup } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer } from "testcontainers";
 import { pingMongo, pingMysql, pingPostgres, pingRedis } from "./pings.js";
@@ -9,13 +10,10 @@ interface ServerKind {
   readonly port: number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly entrypoint?: readonly string[];
-  readonly command?: readonly string[];
   readonly mount?: Mount;
   readonly url: (host: string, port: number) => string;
   /** Resolves once the server answers a request of its own protocol. */
   readonly ping: (url: string) => Promise<unknown>;
-  /** Runs inside the container once it answers, and before it is handed out. */
-  readonly prepare?: readonly string[];
   /** Another image that has the server too, where `image` can't be had, and the script that starts it there. */
   readonly substitute?: { readonly image: string; readonly script: string };
 }
@@ -41,15 +39,7 @@ const POSTGRES_ALONE = `
     echo "host all all all scram-sha-256" >>cluster/pg_hba.conf
     exec postgres -D cluster -c listen_addresses="*" -c unix_socket_directories=/tmp'`;
 
-export type ServerName =
-  | "redis"
-  | "valkey"
-  | "mysql"
-  | "mariadb"
-  | "ferretdb"
-  | "postgres"
-  | "mongodb"
-  | "mongodb-replica-set";
+export type ServerName = "redis" | "valkey" | "mysql" | "mariadb" | "ferretdb" | "postgres" | "mongodb";
 
 const KINDS: Readonly<Record<ServerName, ServerKind>> = {
   redis: { variable: "REDIS_URL", image: "redis:8", ...REDIS },
@@ -90,25 +80,11 @@ const KINDS: Readonly<Record<ServerName, ServerKind>> = {
     url: (host: string, port: number) => `mongodb://${host}:${port}/tokenkeep`,
     ping: pingMongo,
   },
-  "mongodb-replica-set": {
-    variable: "MONGODB_REPLICA_SET_URL",
-    image: "mongo:8",
-    port: 27017,
-    command: ["mongod", "--replSet", "rs0", "--bind_ip_all"],
-    prepare: [
-      "mongosh",
-      "--quiet",
-      "--eval",
-      "rs.initiate({_id:'rs0',members:[{_id:0,host:'localhost:27017'}]})",
-    ],
-    url: (host: string, port: number) => `mongodb://${host}:${port}/tokenkeep?directConnection=true`,
-    ping: pingMongo,
-  },
 };
 
 /** A server that answers. */
 export interface TestServer {
-  readonly name: ServerName;
+  readonly name: string;
   readonly url: string;
   /** Undefined where the URL came from the environment: such a server can't be stopped or frozen. */
   readonly container: StartedTestContainer | undefined;
@@ -121,7 +97,7 @@ export class ServerNotAvailable extends Error {
 }
 
 /** Whether `TOKENKEEP_REQUIRE` wants this server to be had: its name is in the list, or the list is `all`. */
-export function isRequired(name: ServerName): boolean {
+export function isRequired(name: string): boolean {
   const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
   return required.includes(name) || required.includes("all");
 }
@@ -146,14 +122,19 @@ export async function startServer(name: ServerName, mount?: Mount): Promise<Test
   }
   const container = await startContainer(name, kind);
   try {
-    const mapped = kind.url(container.getHost(), container.getMappedPort(kind.port));
+    const mapped = kind.url(await addressOf(container), container.getMappedPort(kind.port));
     await untilItAnswers(kind, mapped);
-    if (kind.prepare !== undefined) await container.exec([...kind.prepare]);
     return { name, url: mapped, container, stop: async () => void (await container.stop()) };
   } catch (error) {
     await container.stop();
     throw error;
   }
+}
+
+// Docker gives a port for IPv4 and another one for IPv6; Testcontainers tells the port of the name's first address.
+async function addressOf(container: StartedTestContainer): Promise<string> {
+  const { address, family } = await lookup(container.getHost());
+  return family === 6 ? `[${address}]` : address;
 }
 
 async function startContainer(name: ServerName, kind: ServerKind): Promise<StartedTestContainer> {
@@ -182,10 +163,9 @@ async function startContainer(name: ServerName, kind: ServerKind): Promise<Start
   }
 }
 
-function containerOf({ image, port, environment, entrypoint, command, mount }: ServerKind): GenericContainer {
+function containerOf({ image, port, environment, entrypoint, mount }: ServerKind): GenericContainer {
   const container = new GenericContainer(image).withExposedPorts(port).withEnvironment({ ...environment });
   if (entrypoint !== undefined) container.withEntrypoint([...entrypoint]);
-  if (command !== undefined) container.withCommand([...command]);
   if (mount !== undefined) container.withBindMounts([{ ...mount }]);
   return container;
 }

@@ -1,8 +1,6 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
 import { type AddressInfo, createServer } from "node:net";
-import { ServerNotAvailable, type TestServer } from "@tokenkeep/test-servers";
+import { describeOn, ServerNotAvailable, type TestServer } from "@tokenkeep/test-servers";
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
-import { afterAll, describe, it } from "vitest";
 
 const NAME = "mongodb-replica-set";
 const IMAGE = "mongo:8";
@@ -29,31 +27,10 @@ export interface Members {
  * `replicaSet` in it), otherwise three members in a container. Where neither can be had, it is reported as
  * NOT RUN, or fails if `TOKENKEEP_REQUIRE` lists it.
  */
-export async function describeOnReplicaSet(
+export function describeOnReplicaSet(
   register: (replicaSet: ReplicaSet) => void | Promise<void>,
 ): Promise<void> {
-  const report = `test-report/not-run-${NAME}.txt`;
-  let replicaSet: ReplicaSet;
-  try {
-    replicaSet = await startReplicaSet();
-    await rm(report, { force: true });
-  } catch (error) {
-    const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
-    if (!(error instanceof ServerNotAvailable) || required.includes(NAME) || required.includes("all")) {
-      throw error;
-    }
-    const { message } = error;
-    await mkdir("test-report", { recursive: true });
-    await writeFile(report, `${message}\n`);
-    describe(`on ${NAME}`, () => {
-      it(message, (context) => context.skip(message));
-    });
-    return;
-  }
-  describe(`on ${NAME}`, async () => {
-    afterAll(() => replicaSet.stop());
-    await register(replicaSet);
-  });
+  return describeOn(NAME, startReplicaSet, register);
 }
 
 async function startReplicaSet(): Promise<ReplicaSet> {
