@@ -1,7 +1,7 @@
 // The kit's module. The server's URL comes from the test file through the environment, which the kit's child
 // processes inherit. The proxy comes only to the test file's own process: children go straight to the server.
 import { MysqlTokenStore } from "@tokenkeep/mysql";
-import { createConnection } from "mysql2/promise";
+import { createConnection, createPool } from "mysql2/promise";
 
 const url = process.env.TOKENKEEP_TEST_SQL_URL ?? process.env.MYSQL_URL;
 if (url === undefined)
@@ -23,6 +23,12 @@ export default {
     const connection = await createConnection(url);
     await connection.query("DROP TABLE IF EXISTS ??, ??", [tableOf(space), `${tableOf(space)}_locks`]);
     await connection.end();
+  },
+  client: {
+    open: () => createPool({ uri: storeUrl, connectionLimit: 4 }),
+    store: (pool, space, options) => new MysqlTokenStore({ pool, table: tableOf(space), ...options }),
+    isOpen: async (pool) => (await pool.query("SELECT 1")).length > 0,
+    close: (pool) => pool.end(),
   },
   ...(proxy !== undefined && {
     faults: {
