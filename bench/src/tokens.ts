@@ -25,8 +25,3 @@ export function queryOf(i: number): TokenInput & { userSignature: { name: string
   queries[i] = query;
   return query;
 }
-
-/** A hundred users all over the store, in turn: as many at each size, so that the processor's caches are not measured. */
-export function someOf(size: number, i: number): number {
-  return (i % 100) * Math.floor(size / 100);
-}

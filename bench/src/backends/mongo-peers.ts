@@ -64,7 +64,7 @@ export async function shopifyMongo(url: string, db: Db, size: number): Promise<O
     Array.from({ length: size }, (_, i) => ({ ...sessionOf(i).toObject() })),
   );
   return {
-    name: "@shopify/shopify-app-session-storage-mongodb",
+    name: "Shopify's session storage",
     kind: "peer",
     size,
     durability: "",

@@ -12,7 +12,7 @@ export const CONNECTIONS = 50;
 
 const OURS = "@tokenkeep/mongo";
 const DRIVER = "mongodb";
-const PEERS = ["@keyv/mongo", "@shopify/shopify-app-session-storage-mongodb"];
+const PEERS = ["@keyv/mongo", "Shopify's session storage"];
 const CONCERNS = { writeConcern: { w: "majority" }, readConcern: { level: "local" } } as const;
 
 export interface OpenSubject extends Subject {

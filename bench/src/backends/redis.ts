@@ -12,7 +12,7 @@ import { queryOf, tokenOf } from "../tokens.js";
 
 const OURS = "@tokenkeep/redis";
 const DRIVER = "ioredis";
-const PEERS = ["@keyv/redis", "@shopify/shopify-app-session-storage-redis"] as const;
+const PEERS = ["@keyv/redis", "Shopify's session storage"] as const;
 
 /** The store beside ioredis alone, keyv and Shopify's session storage, on one server. */
 export const redisBench: Bench = {
