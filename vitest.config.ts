@@ -8,6 +8,7 @@ export default defineConfig({
     // real servers and child processes on a small machine
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    maxWorkers: 2,
+    // more than there may be cores: most of the time they wait, for leases to end and servers to come back
+    maxWorkers: 3,
   },
 });
