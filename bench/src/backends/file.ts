@@ -15,6 +15,7 @@ export const fileBench: Bench = {
   ],
   notes: [
     "The SDK's FileStore reads the whole file at each find and writes it anew at each save. It is measured with one caller: of several saves at once it loses some.",
+    "At 100 tokens the SDK's save is faster, since it waits for no disk.",
   ],
   start: async (sizes) => {
     const folder = mkdtempSync(join(tmpdir(), "tokenkeep-bench-"));
