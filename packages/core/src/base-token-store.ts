@@ -90,14 +90,15 @@ export class BaseTokenStore implements TokenStore {
     const ifRevision = checkRevision(options);
     const limit = this.#limits.start();
     const seen: TokenFields[] = [fields];
+    const ways = lookupsFor(fields, true);
     // Callers of this process that save one token wait for each other here instead of racing for the record.
-    const turn = this.#saves.join(fields.id ?? lookupsFor(fields, true)[0]?.key ?? "");
+    const turn = this.#saves.join(ways[0]?.key ?? "");
     try {
       return await this.#call(
         seen,
         async () => {
           if (turn.ahead !== undefined) await turn.ahead;
-          return tokenOf(await save(this.#backend, fields, ifRevision, limit, seen));
+          return tokenOf(await save(this.#backend, { given: fields, ways, ifRevision, limit, seen }));
         },
         limit,
       );

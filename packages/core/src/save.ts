@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend } from "./backend.js";
 import { TokenStoreError } from "./errors.js";
 import type { TokenFields } from "./fields.js";
-import { keysOf, lookupsFor, uniqueLookups } from "./lookups.js";
+import { keysOf, type Lookup, uniqueLookups } from "./lookups.js";
 import type { TokenRecord } from "./record.js";
 import { hasToken, isDecisive, matchOf, mergeFields, sharedProperty, takenError } from "./rules.js";
 import { isPromise, type TimeLimit } from "./time-limit.js";
@@ -12,21 +12,24 @@ import type { SaveOptions } from "./token-store.js";
 /** The longest pause before a save that lost a race tries again, in milliseconds. */
 const MAX_BACKOFF_MS = 64;
 
+/** What one call to save asks for. */
+interface Saving {
+  readonly given: TokenFields;
+  /** Where to look for the match of `given`. */
+  readonly ways: readonly Lookup[];
+  readonly ifRevision: number | undefined;
+  readonly limit: TimeLimit;
+  /** Gets every record that is handed to the backend: their secrets may turn up in its errors. */
+  readonly seen: TokenFields[];
+}
+
 /**
  * Saves (contract section 3): looks for the match, writes on condition that nothing changed meanwhile, and
  * does both again where something did.
- *
- * @param seen gets every record that is handed to the backend: their secrets may turn up in its errors
  */
-export async function save(
-  backend: Backend,
-  given: TokenFields,
-  ifRevision: number | undefined,
-  limit: TimeLimit,
-  seen: TokenFields[],
-): Promise<TokenRecord> {
+export async function save(backend: Backend, saving: Saving): Promise<TokenRecord> {
+  const { given, ways, ifRevision, limit, seen } = saving;
   limit.check(); // the turn may have come too late
-  const ways = lookupsFor(given, true);
   const read = ways.length === 0 ? [] : backend.read(ways, (record) => isDecisive(record, given));
   let records = isPromise(read) ? await read : read;
   let refused: TokenRecord | undefined;
