@@ -61,7 +61,7 @@ export class MemoryBackend implements Backend {
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): boolean {
     const stored = this.#byId.get(previous.id);
     if (stored?.record.etag !== previous.etag || this.#isTaken(keys, stored)) return false;
-    this.#drop(stored);
+    this.#drop(stored, keys);
     this.#add({ record, keys });
     return true;
   }
@@ -87,14 +87,17 @@ export class MemoryBackend implements Backend {
     records.add(entry);
   }
 
-  /** Takes the keys that lead to a record away. */
-  #drop(entry: Entry): void {
+  /**
+   * Takes the keys that lead to a record away, but for those that `next` has too: a Map that is large is built
+   * anew after so many deletions.
+   */
+  #drop(entry: Entry, next?: RecordKeys): void {
     const { keys } = entry;
     for (const kind of UNIQUE_KEYS) {
       const key = keys[kind];
-      if (key !== null) this.#byKey[kind].delete(key);
+      if (key !== null && key !== next?.[kind]) this.#byKey[kind].delete(key);
     }
-    if (keys.user === null) return;
+    if (keys.user === null || keys.user === next?.user) return;
     const records = this.#byUser.get(keys.user);
     records?.delete(entry);
     if (records?.isEmpty) this.#byUser.delete(keys.user);
