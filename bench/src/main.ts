@@ -1,5 +1,6 @@
 // `pnpm bench` measures every backend and writes the page; `pnpm bench redis file` measures these alone and
-// prints what it saw; with `--page` their part of the page is written anew.
+// prints what it saw; with `--page` their part of the page is written anew. `pnpm bench --words` measures nothing:
+// it writes the page from what was measured last.
 import { parseArgs } from "node:util";
 import { ServerNotAvailable } from "@tokenkeep/test-servers";
 import { type BackendResult, measureBackend } from "./measure-backend.js";
@@ -24,6 +25,7 @@ const { values, positionals } = parseArgs({
     rounds: { type: "string", default: "11" },
     "turn-ms": { type: "string", default: "100" },
     page: { type: "boolean", default: false },
+    words: { type: "boolean", default: false },
   },
 });
 const unknown = positionals.filter((name) => !(name in BENCHES));
@@ -39,8 +41,9 @@ const options = {
   turnMs: Number(values["turn-ms"]),
 };
 
+const isWhole = positionals.length === 0;
 const results: BackendResult[] = [];
-for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
+for (const name of values.words ? [] : isWhole ? Object.keys(BENCHES) : positionals) {
   try {
     results.push(await measureBackend(name, await BENCHES[name]!(), options));
   } catch (error) {
@@ -48,4 +51,8 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) 
     console.log(`\nNOT RUN: ${error.message}`);
   }
 }
-if (values.page || positionals.length === 0) console.log(`\nWritten: ${writePage(results).join(", ")}`);
+if (isWhole || values.page) {
+  const notes: Record<string, readonly string[]> = {};
+  for (const [name, load] of Object.entries(BENCHES)) notes[name] = (await load()).notes;
+  console.log(`\nWritten: ${writePage(results, notes).join(", ")}`);
+}

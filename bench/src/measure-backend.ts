@@ -17,7 +17,6 @@ export interface BackendResult {
   readonly backend: string;
   /** The server and its version; absent where there is none. */
   readonly server?: string;
-  readonly notes: readonly string[];
   /** The day of the run, and what it ran on. */
   readonly date: string;
   readonly machine: string;
@@ -43,11 +42,11 @@ export async function measureBackend(name: string, bench: Bench, options: Option
         verdicts.push(...judged);
       }
     }
-    const { backend, notes } = bench;
+    const { backend } = bench;
     const server = running.server === undefined ? {} : { server: running.server };
     const date = new Date().toISOString().slice(0, 10);
     const machine = `Node ${process.versions.node}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? "unknown"}`;
-    return { name, backend, ...server, notes, date, machine, options, groups, verdicts };
+    return { name, backend, ...server, date, machine, options, groups, verdicts };
   } finally {
     await running.stop();
   }

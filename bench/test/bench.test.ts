@@ -66,7 +66,7 @@ test("a backend measured makes its part of the page and its plot", async () => {
     "save 1",
     "save 2",
   ]);
-  const text = page([result]);
+  const text = page([result], { memory: memoryBench.notes });
   expect(text).toContain("## Memory");
   expect(text).toContain("benchmarks/memory.svg");
   expect(text).toMatch(/\| @tokenkeep\/memory \| 200 \| [\d,]+\/s \(.*, .*\) \| [\d,]+\/s/);

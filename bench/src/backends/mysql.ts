@@ -32,7 +32,7 @@ export const mysqlBench: Bench = {
     "The server is MariaDB, since the driver of the SDK's DBStore can't log in to MySQL 9.",
     "mysql2 alone, over the store's own pool and on a table with the same columns and indexes, finds by primary key with a prepared `SELECT *`, and saves with one such SELECT and one conditional UPDATE of the fields that change. The store has to ask by user and client, for the user with no client as well, and by the tokens that it is about to save.",
     "DBStore has no index but its `id`: a find and a save read the table from the start until the user is found, 100,000 rows at worst. It opens a connection for each call. Its save is one UPDATE without a condition or a look beforehand, so that of two saves at once one is lost, and it changes one index entry at most; the store's changes those of the access token and of the time of the save.",
-    "keyv and Shopify's storage read one row by a primary key that they are told, and overwrite it, unread, with no other index and no check of what is there: where they save faster, that is why.",
+    "keyv and Shopify's storage read one row by a primary key that they are told, and overwrite it, unread, with no other index and no check of what is there: where they find or save faster, that is why.",
     `Each has ${CONNECTIONS} connections, DBStore one for each call. A commit waits for the disk: with many callers, up to as many commits as there are connections share one flush, so that what has more connections can save more at once.`,
   ],
   async start(sizes) {

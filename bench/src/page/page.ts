@@ -11,16 +11,17 @@ const ORDER = ["memory", "file", "sqlite", "mysql", "redis", "mongo"];
 /**
  * Writes `docs/benchmarks.md` and its plots anew. What was not measured this time stays as it was in
  * `results.json`.
+ * @param notes what a reader has to know of each backend; not stored, so that better words need no other run
  * @returns the files written
  */
-export function writePage(results: readonly BackendResult[]): string[] {
+export function writePage(results: readonly BackendResult[], notes: Notes): string[] {
   mkdirSync(new URL("benchmarks/", DOCS), { recursive: true });
   const all = new Map(read().map((result) => [result.name, result]));
   for (const result of results) all.set(result.name, result);
   const sorted = ORDER.flatMap((name) => all.get(name) ?? []);
   writeFileSync(RESULTS, `[\n${sorted.map((result) => JSON.stringify(result)).join(",\n")}\n]\n`);
   for (const result of results) writeFileSync(new URL(`benchmarks/${result.name}.svg`, DOCS), plot(result));
-  writeFileSync(new URL("benchmarks.md", DOCS), page(sorted));
+  writeFileSync(new URL("benchmarks.md", DOCS), page(sorted, notes));
   return [
     "docs/benchmarks.md",
     "docs/benchmarks/results.json",
@@ -37,8 +38,11 @@ function read(): BackendResult[] {
   }
 }
 
+/** The notes of each backend, by the name that it has on the command line. */
+export type Notes = Readonly<Record<string, readonly string[]>>;
+
 /** The page as Markdown. */
-export function page(results: readonly BackendResult[]): string {
+export function page(results: readonly BackendResult[], notes: Notes): string {
   return `# Benchmarks
 
 <!-- Made by \`pnpm bench\`. Not to be edited: run it again. -->
@@ -55,11 +59,11 @@ machine, so the network costs next to nothing here. Compare within a table, not 
 
 **Read the durability first.** A save that waits for the disk can't be as fast as one that does not.
 
-${results.map(section).join("\n")}`;
+${results.map((result) => section(result, notes[result.name] ?? [])).join("\n")}`;
 }
 
-function section(result: BackendResult): string {
-  const { backend, name, server, date, machine, notes, groups, options } = result;
+function section(result: BackendResult, notes: readonly string[]): string {
+  const { backend, name, server, date, machine, groups, options } = result;
   const finds = groups.filter(({ job }) => job === "find");
   const saves = groups.filter(({ job }) => job === "save");
   return `## ${backend}
