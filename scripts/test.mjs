@@ -2,7 +2,7 @@
 // A second run with nothing changed is served from turbo's cache, reports included.
 import { spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 
 const folders = [
   ...readdirSync("packages").map((name) => join("packages", name)),
@@ -27,6 +27,7 @@ const { status } = spawnSync(
 const totals = { passed: 0, failed: 0, skipped: 0 };
 let notApplicable = 0;
 const notRun = new Set();
+const failures = [];
 for (const report of reports.filter((folder) => existsSync(folder))) {
   for (const name of readdirSync(report)) {
     const text = readFileSync(join(report, name), "utf8");
@@ -36,12 +37,30 @@ for (const report of reports.filter((folder) => existsSync(folder))) {
     totals.passed += result.numPassedTests;
     totals.failed += result.numFailedTests;
     totals.skipped += result.numPendingTests + result.numTodoTests;
+    for (const file of result.testResults) failures.push(...failuresOf(file));
     const tests = result.testResults.flatMap(({ assertionResults }) => assertionResults);
     notApplicable += tests.filter(({ title }) => title.includes("(not applicable: ")).length;
   }
 }
 if (notRun.size > 0) console.log(`\nNOT RUN:\n${[...notRun].map((line) => `  ${line}`).join("\n")}`);
+// once more at the end, where a long log is read first
+if (failures.length > 0) console.log(`\nFAILED:\n${failures.join("\n")}`);
 console.log(`\nOf those skipped, ${notApplicable} are cases of the kit that do not apply to the store.`);
 console.log(`\n${totals.passed} passed, ${totals.failed} failed, ${totals.skipped} skipped`);
 if (totals.passed === 0) console.log("No test ran.");
 process.exit(status === 0 && totals.passed > 0 && totals.failed === 0 ? 0 : 1);
+
+/** What failed in one test file, with what was said of it; the file itself where it could not be loaded. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative("", name);
+  const failed = assertionResults.filter((test) => test.status === "failed");
+  if (failed.length === 0) return status === "failed" ? [`  ${file}\n${indented(message)}`] : [];
+  return failed.map(
+    ({ fullName, failureMessages }) => `  ${file} > ${fullName}\n${indented(failureMessages.join("\n"))}`,
+  );
+}
+
+function indented(text) {
+  const ours = text.split("\n").filter((line) => !/^\s+at .*(node_modules|node:)/.test(line));
+  return ours.map((line) => `    ${line}`).join("\n");
+}
