@@ -15,7 +15,20 @@ const SCHEMA = `
     PRIMARY KEY (namespace, key)
   );`;
 
-const openDatabase = (path) => new Database(path, { timeout: 10_000 });
+const PATIENCE_MS = 10_000;
+
+const openDatabase = (path) => new Database(path, { timeout: PATIENCE_MS });
+
+/** Where several open a new file at once, SQLite does not wait for the one that changes its journal. */
+function patiently(work) {
+  for (const end = Date.now() + PATIENCE_MS; ; ) {
+    try {
+      return work();
+    } catch (error) {
+      if (!error.code?.startsWith("SQLITE_BUSY") || Date.now() > end) throw error;
+    }
+  }
+}
 
 /** A `Backend` over one SQLite file. */
 export class PlainBackend {
@@ -36,7 +49,7 @@ export class PlainBackend {
 
   open() {
     this.db = this.client ?? openDatabase(this.path);
-    this.db.pragma("journal_mode = WAL");
+    patiently(() => this.db.pragma("journal_mode = WAL"));
     // enough where a process is killed, and a kit that runs so many faults has no time for a disk
     this.db.pragma("synchronous = OFF");
     this.atOnce(() => this.db.exec(SCHEMA));
@@ -48,7 +61,7 @@ export class PlainBackend {
 
   /** One step that nothing comes between. */
   atOnce(work) {
-    return this.db.transaction(work).immediate();
+    return patiently(() => this.db.transaction(work).immediate());
   }
 
   all(sql, ...values) {

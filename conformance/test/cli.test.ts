@@ -63,9 +63,9 @@ test("a failure that random calls found is found again, and told alike, with the
   const rare = pathOf("./rare-fault.mjs");
   const failureOf = (...args: string[]): { seed: number; message: string | undefined } => {
     const json = join(directory, "rare.json");
-    const { status, stdout } = run(rare, "--only", "2.3", "--rounds", "10", "--json", json, ...args);
+    const { status, stdout } = run(rare, "--only", "2.3", "--rounds", "30", "--json", json, ...args);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/^These again: --only 2\.3 --seed \d+ --rounds 10$/m);
+    expect(stdout).toMatch(/^These again: --only 2\.3 --seed \d+ --rounds 30$/m);
     const { seed, cases } = JSON.parse(readFileSync(json, "utf8")) as Report;
     return { seed, message: cases.find(({ status }) => status === "failed")?.message };
   };
