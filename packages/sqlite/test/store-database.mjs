@@ -2,13 +2,25 @@ import { join } from "node:path";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import Database from "better-sqlite3";
 
+/** As patient as an app has to be: where several open a new file at once, SQLite does not wait for each. */
+function openApp(path) {
+  const database = new Database(path, { timeout: 100 });
+  for (const end = Date.now() + 10_000; ; ) {
+    try {
+      database.pragma("journal_mode = WAL");
+      database.exec("CREATE TABLE IF NOT EXISTS users (name TEXT)");
+      return database;
+    } catch (error) {
+      if (!error.code?.startsWith("SQLITE_BUSY") || Date.now() > end) throw error;
+    }
+  }
+}
+
 // a database that the caller opened, each store's own here so that child processes can do the same
 export default {
   name: "sqlite on a caller's database",
   open: (space, options) => {
-    const database = new Database(join(space.directory, "app.db"), { timeout: 100 });
-    database.pragma("journal_mode = WAL");
-    database.exec("CREATE TABLE IF NOT EXISTS users (name TEXT)");
+    const database = openApp(join(space.directory, "app.db"));
     const store = new SqliteTokenStore({ database, ...options });
     const close = store.close.bind(store);
     store.close = async () => {
