@@ -152,6 +152,8 @@ export interface Case {
   readonly needsClient?: true;
   /** How long it may take, in milliseconds; 60,000 unless told otherwise. */
   readonly timeoutMs?: number;
+  /** How much more time each of the run's `rounds` may take, in milliseconds. */
+  readonly roundMs?: number;
   /**
    * Does what there is to see, and throws where it is not as the contract says.
    * @param kit what the case works with

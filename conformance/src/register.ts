@@ -1,6 +1,6 @@
 import { type Case, paragraphOf } from "./case.js";
 import { type RunOptions, select } from "./run.js";
-import { runCase } from "./run-case.js";
+import { limitOf, runCase } from "./run-case.js";
 import { loadSubject, ModuleError, reasonNotToRun } from "./subject.js";
 
 /** What any test runner has: vitest, jest, mocha, node:test. */
@@ -20,8 +20,8 @@ export interface TestRunner {
  */
 export type RegisterTest = (name: string, run: () => Promise<void>, timeoutMs?: number) => unknown;
 
-/** Above every case's own limit, which ends it with a message. */
-const RUNNER_TIMEOUT_MS = 600_000;
+/** What a runner's limit is above the case's own, which ends it with a message: opening and closing have theirs. */
+const BESIDE_THE_CASE_MS = 300_000;
 
 /**
  * Registers the kit's cases with a test runner: await it at the top level of a test file.
@@ -50,7 +50,7 @@ export async function registerConformance(
           const reason = reasonNotToRun(test, subject);
           const title = `${paragraphOf(test)} ${test.name}`;
           if (reason !== undefined) (it.skip ?? it)(`${title} (not applicable: ${reason})`, async () => {});
-          else register(it, title, () => runCase(test, subject));
+          else register(it, title, () => runCase(test, subject), limitOf(test, subject) + BESIDE_THE_CASE_MS);
         }
       });
     }
@@ -78,10 +78,10 @@ function sectionOf(test: Case): string {
 
 // A limit as third argument is what vitest and jest take; node:test takes options second, and has no limit by
 // itself; mocha's is set from within.
-function register(it: RegisterTest, title: string, run: () => Promise<void>): void {
+function register(it: RegisterTest, title: string, run: () => Promise<void>, limitMs: number): void {
   const test = function (this: { timeout?: unknown } | undefined): Promise<void> {
-    if (typeof this?.timeout === "function") this.timeout(RUNNER_TIMEOUT_MS);
+    if (typeof this?.timeout === "function") this.timeout(limitMs);
     return run();
   };
-  it(title, test, RUNNER_TIMEOUT_MS);
+  it(title, test, limitMs);
 }

@@ -10,6 +10,11 @@ import { Trace, traced } from "./trace.js";
 
 const CASE_TIMEOUT_MS = 60_000;
 
+/** How long a case may take, in milliseconds. */
+export function limitOf({ timeoutMs = CASE_TIMEOUT_MS, roundMs = 0 }: Case, { rounds }: Subject): number {
+  return timeoutMs + roundMs * rounds;
+}
+
 /** Runs a case on a fresh space, and leaves nothing behind. Rejects with what the case found. */
 export async function runCase(test: Case, subject: Subject): Promise<void> {
   const space = await newSpace();
@@ -43,7 +48,7 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
       startOver: () => trace.clear(),
       onEnd: (work) => void endings.push(work),
     };
-    await inTime(test.run(kit), test.timeoutMs ?? CASE_TIMEOUT_MS, "the case");
+    await inTime(test.run(kit), limitOf(test, subject), "the case");
   } catch (error) {
     throw tell(test, trace, error);
   } finally {

@@ -164,13 +164,13 @@ export const random: Case[] = [
   {
     checks: MODELLED,
     name: "random sequences of calls come to what a plain model of the contract comes to",
-    timeoutMs: 180_000,
+    roundMs: 40_000,
     run: (kit) => compare(kit, PLAIN),
   },
   {
     checks: ["2.7a", "2.7b", "1.4c"],
     name: "random sequences of calls with hostile text come to what the model comes to",
-    timeoutMs: 180_000,
+    roundMs: 40_000,
     run: (kit) => compare(kit, HARD),
   },
 ];
