@@ -1,13 +1,13 @@
+import { startProxy } from "@tokenkeep/conformance";
 import pg from "pg";
-import { startBadNetwork } from "./bad-network.mjs";
 import { PostgresTokenStore } from "./dist/index.js";
 
 const server = process.env.POSTGRES_URL;
 if (!server) throw new Error("Set POSTGRES_URL: postgres://user:password@host/database");
 
 const { hostname, port } = new URL(server);
-const network = await startBadNetwork(hostname, Number(port || 5432));
-const url = Object.assign(new URL(server), { hostname: "127.0.0.1", port: network.port }).href;
+const proxy = await startProxy(hostname, Number(port || 5432));
+const url = Object.assign(new URL(server), { hostname: "127.0.0.1", port: proxy.port }).href;
 
 export default {
   name: "postgres-token-store",
@@ -24,5 +24,5 @@ export default {
     isOpen: async (pool) => (await pool.query("SELECT 1")).rowCount === 1,
     close: (pool) => pool.end(),
   },
-  faults: network.faults,
+  faults: proxy,
 };
