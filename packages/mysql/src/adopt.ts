@@ -1,6 +1,7 @@
 import { opaqueKey, TokenStoreError } from "@tokenkeep/core";
 import { type JoinedEntry, joinTokens, type Problem, readZohoRows } from "@tokenkeep/core/zoho-formats";
-import type { Connections, Run, Value } from "./connections.js";
+import type { Connections, Run } from "./connections.js";
+import type { Value } from "./execute.js";
 import { DUPLICATE, errnoOf } from "./failures.js";
 import { LOCKS_SUFFIX, quoteName } from "./names.js";
 import type { RecordStatements } from "./record-statements.js";

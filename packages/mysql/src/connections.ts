@@ -1,16 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { TokenStoreError } from "@tokenkeep/core";
-import { Deadlines } from "./deadlines.js";
+import { type Deadline, Deadlines } from "./deadlines.js";
+import { execute, type Failed, type Got, type Result, type Value } from "./execute.js";
 import { breaksConnection, kindOf } from "./failures.js";
-import type { CallbackPool, MysqlConnection, Statement } from "./pool.js";
-
-export type Value = string | number | null;
-
-export interface Result {
-  readonly rows: readonly (readonly unknown[])[];
-  readonly affectedRows: number;
-  readonly insertId: number;
-}
+import type { CallbackPool, MysqlConnection } from "./pool.js";
 
 /** Runs one statement: with values as a prepared one, without as it stands. */
 export type Run = (sql: string, values?: readonly Value[]) => Promise<Result>;
@@ -35,11 +28,16 @@ export class Connections {
    * @param isRepeatable whether it may be sent again when the connection was lost, and with it perhaps
    *   only the reply
    */
-  async run(sql: string, values: readonly Value[], isRepeatable = true): Promise<Result> {
+  run(sql: string, values: readonly Value[], isRepeatable = true): Promise<Result> {
+    return this.persist((end) => this.once(sql, values, end), isRepeatable);
+  }
+
+  /** Does it again where that does no harm and may help, until the time limit: `end`, by `performance.now()`. */
+  async persist<T>(once: (end: number) => Promise<T>, isRepeatable = true): Promise<T> {
     const end = performance.now() + this.#timeoutMs;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#once(sql, values, end);
+        return await once(end);
       } catch (error) {
         const kind = kindOf(error);
         if (attempt >= TRIES[kind] || (kind === "lost" && !isRepeatable)) throw error;
@@ -50,33 +48,57 @@ export class Connections {
     }
   }
 
-  #once(sql: string, values: readonly Value[], end: number): Promise<Result> {
+  /** One statement on any connection, sent once. */
+  once(sql: string, values: readonly Value[], end: number): Promise<Result> {
     return new Promise((resolve, reject) => {
       let connection: MysqlConnection | undefined;
       let isOver = false;
-      const deadline = this.#deadlines.set(end, () => {
+      const deadline = this.deadline(end, (late) => {
         isOver = true;
-        // its reply would come to whoever uses the connection next
-        if (connection !== undefined) this.#drop(connection);
-        reject(noAnswer(this.#timeoutMs));
+        if (connection !== undefined) this.drop(connection);
+        reject(late);
       });
-      this.#pool.getConnection((error, got) => {
-        if (error !== null && error !== undefined) {
+      this.borrow((error, got) => {
+        if (error !== null) {
           deadline.cancel();
           return reject(error);
         }
-        this.#watch(got);
         if (isOver) return got.release();
         connection = got;
-        send(got, sql, values, (error, result) => {
-          if (isOver) return;
+        this.send(got, sql, values, (error, result) => {
           deadline.cancel();
-          if (error !== null && breaksConnection(error)) this.#drop(got);
-          else got.release();
           if (error !== null) reject(error);
-          else resolve(resultOf(result));
+          else resolve(result);
         });
       });
+    });
+  }
+
+  /** Calls `giveUp` at that time with the error that says so, unless it is cancelled before. */
+  deadline(end: number, giveUp: (late: TokenStoreError) => void): Deadline {
+    return this.#deadlines.set(end, () => giveUp(noAnswer(this.#timeoutMs)));
+  }
+
+  /** A connection, for {@link send}; or give it back with `release`. */
+  borrow(use: (...got: Failed | Got<MysqlConnection>) => void): void {
+    this.#pool.getConnection((error, connection) => {
+      if (error !== null && error !== undefined) return use(error, undefined);
+      this.#watch(connection);
+      use(null, connection);
+    });
+  }
+
+  /** Sends a statement over a borrowed connection, which goes back to the pool when the reply is there. */
+  send(
+    connection: MysqlConnection,
+    sql: string,
+    values: readonly Value[],
+    replied: (...reply: Failed | Got<Result>) => void,
+  ): void {
+    execute(connection, sql, values, (...reply) => {
+      if (reply[0] !== null && breaksConnection(reply[0])) this.drop(connection);
+      else connection.release();
+      replied(...reply);
     });
   }
 
@@ -88,7 +110,7 @@ export class Connections {
       connection.release();
       return result;
     } catch (error) {
-      this.#drop(connection);
+      this.drop(connection);
       throw error;
     }
   }
@@ -96,30 +118,29 @@ export class Connections {
   #take(): Promise<MysqlConnection> {
     return new Promise((resolve, reject) => {
       let isOver = false;
-      const deadline = this.#deadlines.set(performance.now() + this.#timeoutMs, () => {
+      const deadline = this.deadline(performance.now() + this.#timeoutMs, (late) => {
         isOver = true;
-        reject(noAnswer(this.#timeoutMs));
+        reject(late);
       });
-      this.#pool.getConnection((error, got) => {
+      this.borrow((error, connection) => {
         deadline.cancel();
-        if (error !== null && error !== undefined) return reject(error);
-        this.#watch(got);
-        if (isOver) got.release();
-        else resolve(got);
+        if (error !== null) reject(error);
+        else if (isOver) connection.release();
+        else resolve(connection);
       });
     });
   }
 
   #runOn(connection: MysqlConnection, sql: string, values: readonly Value[] | undefined): Promise<Result> {
     return new Promise((resolve, reject) => {
-      const deadline = this.#deadlines.set(performance.now() + this.#timeoutMs, () => {
-        this.#drop(connection);
-        reject(noAnswer(this.#timeoutMs));
+      const deadline = this.deadline(performance.now() + this.#timeoutMs, (late) => {
+        this.drop(connection);
+        reject(late);
       });
-      send(connection, sql, values, (error, result) => {
+      execute(connection, sql, values, (error, result) => {
         deadline.cancel();
         if (error !== null) reject(error);
-        else resolve(resultOf(result));
+        else resolve(result);
       });
     });
   }
@@ -133,8 +154,9 @@ export class Connections {
     connection.on("end", forget);
   }
 
-  // `destroy` alone waits for the server to close its side, which a frozen one never does.
-  #drop(connection: MysqlConnection): void {
+  /** Cuts a connection: the reply that it waits for would come to whoever uses it next. */
+  drop(connection: MysqlConnection): void {
+    // alone, this waits for the server to close its side, which a frozen one never does
     connection.destroy();
     this.#live.delete(connection);
     const { stream } = connection as { stream?: { destroy?: () => void } };
@@ -143,36 +165,8 @@ export class Connections {
 
   /** Cuts every connection that was ever used and is still there. Only for a pool of our own. */
   dropAll(): void {
-    for (const connection of [...this.#live]) this.#drop(connection);
+    for (const connection of [...this.#live]) this.drop(connection);
   }
-}
-
-function send(
-  connection: MysqlConnection,
-  sql: string,
-  values: readonly Value[] | undefined,
-  done: (error: Error | null, result?: unknown) => void,
-): void {
-  // what the caller's pool is set to must not change what comes back
-  const settings = {
-    rowsAsArray: true,
-    typeCast: true,
-    nestTables: false,
-    namedPlaceholders: false,
-  } as const;
-  const callback = (error: Error | null | undefined, result?: unknown) => done(error ?? null, result);
-  try {
-    if (values === undefined) connection.query({ sql, ...settings } satisfies Statement, callback);
-    else connection.execute({ sql, values: [...values], ...settings } satisfies Statement, callback);
-  } catch (error) {
-    done(error instanceof Error ? error : new Error(String(error)));
-  }
-}
-
-function resultOf(result: unknown): Result {
-  if (Array.isArray(result)) return { rows: result as unknown[][], affectedRows: 0, insertId: 0 };
-  const { affectedRows, insertId } = result as { affectedRows?: unknown; insertId?: unknown };
-  return { rows: [], affectedRows: Number(affectedRows ?? 0), insertId: Number(insertId ?? 0) };
 }
 
 function isEmitter(value: object): value is { on(event: string, listener: () => void): void } {

@@ -12,7 +12,8 @@ import type { Connections } from "./connections.js";
 import { DUPLICATE, errnoOf, explainError } from "./failures.js";
 import { MysqlLeases } from "./mysql-leases.js";
 import { LOCKS_SUFFIX, quoteName } from "./names.js";
-import { type PreparedStatement, RecordStatements } from "./record-statements.js";
+import { ReadQueue } from "./read-queue.js";
+import { kindsOf, type PreparedStatement, RecordStatements } from "./record-statements.js";
 import { openSchema, type SchemaSettings } from "./schema.js";
 import { textWayOver } from "./text.js";
 
@@ -34,6 +35,8 @@ export class MysqlBackend implements Backend {
   readonly secrets: readonly string[];
   readonly #connections: Connections;
   readonly #settings: MysqlBackendSettings;
+  /** By the kinds of their lookups. */
+  readonly #queues = new Map<string, ReadQueue>();
   #statements!: RecordStatements;
 
   constructor(connections: Connections, settings: MysqlBackendSettings) {
@@ -63,7 +66,7 @@ export class MysqlBackend implements Backend {
   }
 
   async read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): Promise<TokenRecord[]> {
-    const first = await this.#select(this.#statements.first(lookups));
+    const first = (await this.#queueFor(lookups).read(this.#statements.valuesOfFirst(lookups))).map(recordOf);
     // Seldom: the first record that was found is of another user or client, so that the others count too.
     if (lookups.length > 1 && first.length > 0 && !first.some(settles)) {
       return this.#select(this.#statements.all(lookups));
@@ -96,6 +99,17 @@ export class MysqlBackend implements Backend {
 
   explain(error: unknown): TokenStoreError | undefined {
     return explainError(error, "Make them with the SQL in the README (mysqlSchema() gives it too)");
+  }
+
+  #queueFor(lookups: readonly Lookup[]): ReadQueue {
+    const name = kindsOf(lookups);
+    let queue = this.#queues.get(name);
+    if (queue === undefined) {
+      const kinds = lookups.map(({ kind }) => kind);
+      queue = new ReadQueue(this.#connections, (reads) => this.#statements.first(kinds, reads));
+      this.#queues.set(name, queue);
+    }
+    return queue;
   }
 
   async #select({ sql, values }: PreparedStatement): Promise<TokenRecord[]> {

@@ -1,13 +1,12 @@
 // The part of mysql2 that is used, declared by its shape: any copy and either flavour of it will do.
 
+type Bound = string | number | null;
 type Callback<T> = (error: Error | null, result: T) => void;
 
-/** A statement as mysql2 takes it. */
-export interface Statement {
-  readonly sql: string;
-  readonly values?: (string | number | null)[];
+/** What a statement can have otherwise than its pool. */
+export interface Settings {
   readonly rowsAsArray: true;
-  readonly typeCast: true;
+  readonly typeCast: (field: unknown, read: () => unknown) => unknown;
   readonly nestTables: false;
   readonly namedPlaceholders: false;
 }
@@ -17,8 +16,11 @@ export type Done = (error: Error | null, result?: unknown) => void;
 
 /** A connection of mysql2's own, not of its promise wrapper. */
 export interface MysqlConnection {
-  execute(options: Statement, callback: Done): unknown;
-  query(options: Statement, callback: Done): unknown;
+  /** What its pool is set to. */
+  readonly config?: Partial<Readonly<Record<keyof Settings, unknown>>>;
+  execute(sql: string, values: Bound[], callback: Done): unknown;
+  execute(statement: Settings & { sql: string; values: Bound[] }, callback: Done): unknown;
+  query(statement: Settings & { sql: string }, callback: Done): unknown;
   release(): void;
   destroy(): void;
 }

@@ -7,7 +7,7 @@ import {
   type TokenColumn,
   type TokenRecord,
 } from "@tokenkeep/core";
-import type { Value } from "./connections.js";
+import type { Value } from "./execute.js";
 import type { TextWay } from "./text.js";
 
 export interface PreparedStatement {
@@ -50,21 +50,33 @@ export class RecordStatements {
   }
 
   /**
-   * The record that the first of these lookups leads to, where it leads to one. Looks at what comes before as
-   * subqueries of a single key: these cost a fraction of an `IN`, or of a SELECT for each.
+   * The record that the first of some lookups leads to, where it leads to one; for one read, or for several that
+   * look for the same kinds of key. Looks at what comes before as subqueries of a single key: these cost a
+   * fraction of an `IN`, or of a SELECT for each.
+   * @returns the text alone; the values of each read are {@link valuesOfFirst}
    */
-  first(lookups: readonly Lookup[]): PreparedStatement {
-    const [one, two] = lookups as [Lookup, Lookup | undefined];
-    if (two === undefined) return this.all(lookups);
+  first(kinds: readonly LookupKind[], reads: number): string {
+    const one = this.#firstOfOne(kinds);
+    if (reads === 1) return one;
+    const numbered = (i: number) => `(${this.#select}, ${i} AS nth${one.slice(this.#select.length)})`;
+    return Array.from({ length: reads }, (_, i) => numbered(i)).join(" UNION ALL ");
+  }
+
+  #firstOfOne(kinds: readonly LookupKind[]): string {
+    const [one, two] = kinds as [LookupKind, LookupKind | undefined];
+    if (two === undefined) return `${this.#select} ${this.#from} ${this.#matches(one)}`;
     // most finds: a user with its client, or else with none
-    if (lookups.length === 2 && one.kind === "userClient" && two.kind === "userClient") {
-      return { sql: this.#either, values: [this.#namespace, this.#namespace, one.key, two.key] };
-    }
-    const sql = this.#once(`first ${kindsOf(lookups)}`, () => {
-      const ids = lookups.map(({ kind }) => `(SELECT id ${this.#from} ${this.#matches(kind)})`);
-      return `${this.#select} ${this.#from} id = COALESCE(${ids.join(", ")})`;
-    });
-    return { sql, values: [this.#namespace, ...lookups.flatMap((lookup) => this.#valuesOf(lookup))] };
+    if (isEither(kinds)) return this.#either;
+    const ids = kinds.map((kind) => `(SELECT id ${this.#from} ${this.#matches(kind)})`);
+    return `${this.#select} ${this.#from} id = COALESCE(${ids.join(", ")})`;
+  }
+
+  valuesOfFirst(lookups: readonly Lookup[]): Value[] {
+    const [one, two] = lookups as [Lookup, Lookup | undefined];
+    if (two === undefined) return this.#valuesOf(one);
+    if (isEither(lookups.map(({ kind }) => kind)))
+      return [this.#namespace, this.#namespace, one.key, two.key];
+    return [this.#namespace, ...lookups.flatMap((lookup) => this.#valuesOf(lookup))];
   }
 
   /** The records that all of these lookups lead to: each by its own index, which an `OR` need not do. */
@@ -164,7 +176,13 @@ export class RecordStatements {
   }
 }
 
-function kindsOf(lookups: readonly Lookup[]): string {
+/** Whether it is a user with a client, or else with none. */
+function isEither(kinds: readonly LookupKind[]): boolean {
+  return kinds.length === 2 && kinds[0] === "userClient" && kinds[1] === "userClient";
+}
+
+/** The kinds of some lookups, as one text. */
+export function kindsOf(lookups: readonly Lookup[]): string {
   let kinds = "";
   for (const { kind } of lookups) kinds += `${kind} `;
   return kinds;
