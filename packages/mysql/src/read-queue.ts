@@ -7,6 +7,7 @@ type Row = readonly unknown[];
 
 /** How many reads one statement answers: few sizes, so that few statements are prepared. */
 const SIZES = [16, 8, 4, 2, 1];
+const MOST = 16;
 
 /**
  * Reads of one kind that wait for a connection, as they were asked in one turn of the event loop or none is free:
@@ -49,12 +50,15 @@ export class ReadQueue {
       process.nextTick(() => {
         const turn = this.#turn;
         this.#turn = [];
-        this.#serve(turn);
+        for (let i = 0; i < turn.length; i += MOST) this.#serve(turn.slice(i, i + MOST));
       });
     });
   }
 
-  /** Asks for connections until none of these reads waits any more. What comes serves others too. */
+  /**
+   * Asks for connections until none of these reads waits any more. What comes serves whoever waits longest; where
+   * none can be had, these reads fail.
+   */
   #serve(reads: readonly Read[]): void {
     this.#connections.borrow((error, connection) => {
       if (error !== null) {
@@ -85,6 +89,8 @@ export class ReadQueue {
     const isOne = reads.length === 1;
     const values = isOne ? reads[0]!.values : reads.flatMap((read) => read.values);
     this.#connections.send(connection, this.#textFor(reads.length), values, (error, result) => {
+      // this connection may be free for them, and the one that they asked for may never come
+      if (this.#waiting.size > 0) this.#serve([]);
       if (error !== null) {
         // it may be the fault of one: each goes on alone, to an answer of its own
         for (const read of reads) isOne ? read.reject(error) : this.#sendAlone(read);

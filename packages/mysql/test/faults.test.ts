@@ -48,13 +48,15 @@ await describeOnBoth(({ url, container }) => {
         Array.from({ length: 300 }, () => store.findToken({ refreshToken: "r" })),
       );
       expect(found.every((token) => token?.id === "1")).toBe(true);
-      // the server's word: those that the finds took are open yet, and the pool's default is 10
+      // the server's word: those that the finds took are open yet, and the pool's default is 10. They need not have
+      // taken all of them: many go over one connection.
       const [row] = await sql(
         url,
         "SELECT COUNT(*) AS n FROM information_schema.processlist WHERE user = ?",
         [user],
       );
-      expect(row?.n).toBe(10);
+      expect(row?.n).toBeGreaterThan(0);
+      expect(row?.n).toBeLessThanOrEqual(10);
     });
 
     it("of the caller's has no more connections than its limit for 300 finds at once", async () => {
@@ -66,7 +68,7 @@ await describeOnBoth(({ url, container }) => {
         Array.from({ length: 300 }, () => store.findToken({ refreshToken: "r" })),
       );
       expect(found.every((token) => token?.id === "1")).toBe(true);
-      expect(connections).toBe(5);
+      expect(connections).toBeLessThanOrEqual(5);
       await store.close();
       await pool.end();
     });

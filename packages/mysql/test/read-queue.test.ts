@@ -135,6 +135,21 @@ describe("reads that wait", () => {
     expect(await reads).toEqual(["good", "refused with 2"]);
   });
 
+  it("go with a connection that others have done with, where the one that they asked for does not come", async () => {
+    const reads = Promise.all(Array.from({ length: 20 }, (_, i) => read(`${i}`)));
+    await turn();
+    expect(pool.asked).toHaveLength(2);
+    const connection = new Connection();
+    pool.give(connection);
+    const never = pool.asked.shift();
+    connection.answer(0);
+    pool.give(connection);
+    connection.answer(1);
+    expect(await reads).toEqual(Array.from({ length: 20 }, (_, i) => `${i}`));
+    expect(never).toBeDefined();
+    expect(connection.statements.map(({ sql }) => sql)).toEqual(["16", "4"]);
+  });
+
   it("fail with what their own turn's connection failed with, and no other's", async () => {
     const first = read("first");
     await turn();

@@ -50,7 +50,7 @@ await describeOnBoth(({ url }) => {
         expect(found.map((token) => token?.id)).toEqual(expected);
         expect(statements).toBeLessThan(50);
       }
-      expect(connections).toBe(5);
+      expect(connections).toBeLessThanOrEqual(5);
       await store.close();
       await pool.end();
     });
