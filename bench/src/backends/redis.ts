@@ -23,8 +23,8 @@ export const redisBench: Bench = {
     ...PEERS.map((against) => ({ job: "find" as const, against, times: 1 })),
   ],
   notes: [
-    "Find is by user and client: the record of the user with this client, else the one with none. The store and ioredis do it in one script over two hashes; keyv and Shopify's storage get one key whose name they are told.",
-    "Save changes the access token. The store and ioredis read the record, and write it on condition that it is what was read and that its user and tokens are no other record's. Both keep the same six lookups and lists.",
+    "Find is by user and client: the record of the user with this client, else the one with none. The store and ioredis ask for both in one plain command, and make a digest for each; keyv and Shopify's storage get one key whose name they are told.",
+    "Save changes the access token. The store and ioredis read the record, and write it on condition that it is what was read and that its user and tokens are no other record's. Both keep the same lookups and lists.",
     "keyv overwrites one key, unread, with no index. Shopify's storage overwrites one key and reads the list of the shop's sessions. Of two saves at once either loses one, and finds by one name only: so they save faster.",
     "With many callers the store sends the calls of one turn of the event loop as one request, keyv and Shopify's storage (on node-redis) in one write, ioredis each by itself.",
     "A call alone is slower than keyv's and Shopify's, which run no script on the server. The store also checks what it is given and what it finds, and waits under a time limit.",
@@ -76,47 +76,43 @@ function ours(url: string, size: number, durability: string): Kept {
   };
 }
 
-// The same fields, the same lookup and the same indexes: found in one call, and written on condition in another.
+// The same fields, the same lookup and the same indexes: found in one plain command, and written on condition by a
+// script. A record is under the key of its user and client, and everything else leads there.
 function driver(url: string, size: number, durability: string): Kept {
   const client = new Redis(url);
   const key = (part: string) => `{bare-${size}}:${part}`;
-  client.defineCommand("fetchRecord", {
-    numberOfKeys: 2,
-    readOnly: true,
-    lua: `local id = redis.call('HGET', KEYS[2], ARGV[1]) or redis.call('HGET', KEYS[2], ARGV[2])
-      return id and redis.call('HGET', KEYS[1], id)`,
-  });
-  // ARGV: id, what was read or '', what to write, the lookup that is given up, when it was made, the user, the lookups
+  // ARGV: where, what was read there or '', what to write, the lookup that is given up, when it was made, the id, the
+  // user, the lookups that are one record's alone
   client.defineCommand("writeRecord", {
     numberOfKeys: 4,
     lua: `local records, index, users, order = unpack(KEYS)
-      local id, old, new, gone, created, user = unpack(ARGV, 1, 6)
-      if (redis.call('HGET', records, id) or '') ~= old then return 0 end
-      local entries = { user, id }
-      for i, holder in ipairs(redis.call('HMGET', index, unpack(ARGV, 7))) do
-        if holder and holder ~= id then return 0 end
-        entries[#entries + 1] = ARGV[6 + i]
-        entries[#entries + 1] = id
+      local place, old, new, gone, created, id, user = unpack(ARGV, 1, 7)
+      if (redis.call('HGET', records, place) or '') ~= old then return 0 end
+      local entries = {}
+      for i, holder in ipairs(redis.call('HMGET', index, unpack(ARGV, 6))) do
+        if holder ~= place then
+          if holder and i ~= 2 then return 0 end
+          entries[#entries + 1] = ARGV[5 + i]
+          entries[#entries + 1] = place
+        end
       end
       if old == '' then
         redis.call('ZADD', order, created, id)
-        redis.call('ZADD', users, 0, user .. ':' .. id)
+        redis.call('ZADD', users, 0, user .. ':' .. place)
       elseif gone ~= '' then
         redis.call('HDEL', index, gone)
       end
-      redis.call('HSET', records, id, new)
-      redis.call('HSET', index, unpack(entries))
+      redis.call('HSET', records, place, new)
+      if #entries > 0 then redis.call('HSET', index, unpack(entries)) end
       return 1`,
   });
-  const scripts = client as unknown as {
-    fetchRecord(...args: (string | number)[]): Promise<string | null>;
-    writeRecord(...args: (string | number)[]): Promise<number>;
-  };
-  const userKey = (name: string, clientId?: string | null) => opaqueKey("user", name, clientId ?? null);
-  const fetch = (token: TokenInput & { userSignature: { name: string } }) => {
+  const scripts = client as unknown as { writeRecord(...args: (string | number)[]): Promise<number> };
+  const placeOf = (name: string, clientId?: string | null) => opaqueKey("user", name, clientId ?? null);
+  const fetch = async (token: TokenInput & { userSignature: { name: string } }) => {
     const { userSignature, clientId } = token;
-    const lookups = [userKey(userSignature.name, clientId), userKey(userSignature.name)];
-    return scripts.fetchRecord(key("records"), key("index"), ...lookups);
+    const places = [placeOf(userSignature.name, clientId), placeOf(userSignature.name)];
+    const [withClient, withNone] = await client.hmget(key("records"), ...places);
+    return withClient ?? withNone ?? null;
   };
   const save = async (i: number, version: number) => {
     const token = tokenOf(i, version);
@@ -129,15 +125,15 @@ function driver(url: string, size: number, durability: string): Kept {
     const { userSignature, clientId, refreshToken = null, accessToken = null } = token;
     const done = await scripts.writeRecord(
       ...["records", "index", "users", "order"].map(key),
-      id,
+      placeOf(userSignature.name, clientId),
       old ?? "",
       JSON.stringify(record),
       before === undefined || before.accessToken === accessToken
         ? ""
         : opaqueKey("access", before.accessToken),
       createdAt,
+      `:${id}`,
       opaqueKey("all of a user", userSignature.name),
-      userKey(userSignature.name, clientId),
       opaqueKey("refresh", refreshToken),
       opaqueKey("access", accessToken),
     );

@@ -8,45 +8,55 @@ interface Waiting<Q, A> {
  * Makes one request of the calls that are made in one turn of the event loop: where many are, each would cost
  * less than its own request. A call that is alone goes out at the end of its turn, and waits for nobody.
  */
-export class Batch<Q, A> {
-  readonly #ask: (queries: readonly Q[]) => Promise<readonly A[]>;
+export class Batch<Q, R, A> {
+  readonly #ask: (queries: readonly Q[]) => Promise<readonly R[]>;
+  readonly #read: (reply: R) => A;
   readonly #isFull: (queries: number, bytes: number) => boolean;
   #waiting: Waiting<Q, A>[] = [];
   #bytes = 0;
 
   /**
-   * @param ask answers some queries in one request, in their order
+   * @param ask sends some queries in one request, and has a reply for each, in their order
+   * @param read what a call makes of its reply; where it throws, that call alone fails
    * @param isFull whether no more queries should join these
    */
   constructor(
-    ask: (queries: readonly Q[]) => Promise<readonly A[]>,
+    ask: (queries: readonly Q[]) => Promise<readonly R[]>,
+    read: (reply: R) => A,
     isFull: (queries: number, bytes: number) => boolean,
   ) {
     this.#ask = ask;
+    this.#read = read;
     this.#isFull = isFull;
   }
 
   /** @param bytes about how long the query is */
   add(query: Q, bytes: number): Promise<A> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.push({ query, resolve, reject }) === 1) process.nextTick(() => this.#flush());
+      if (this.#waiting.push({ query, resolve, reject }) === 1) process.nextTick(this.#flush);
       this.#bytes += bytes;
       if (this.#isFull(this.#waiting.length, this.#bytes)) this.#flush();
     });
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const batch = this.#waiting;
     if (batch.length === 0) return;
     this.#waiting = [];
     this.#bytes = 0;
     this.#send(batch);
-  }
+  };
 
   #send(batch: readonly Waiting<Q, A>[]): void {
     this.#ask(batch.map(({ query }) => query)).then(
-      (answers) => {
-        for (let i = 0; i < batch.length; i++) batch[i]?.resolve(answers[i]!);
+      (replies) => {
+        for (const [i, { resolve, reject }] of batch.entries()) {
+          try {
+            resolve(this.#read(replies[i]!));
+          } catch (error) {
+            reject(error);
+          }
+        }
       },
       (error) => {
         // what the server refuses may be one of them: each is asked again, alone, for an answer of its own

@@ -6,6 +6,8 @@ const LOOKS = 4;
 
 /** The caller's client, or one of our own, which is made at the first use and closed at the end. */
 export class Connection {
+  /** Whether plain commands that read go to the master: the caller's Cluster may send them to replicas. */
+  readonly readsFromMaster: boolean;
   readonly #given: Settings["connection"];
   readonly #timeoutMs: number;
   #own: Redis | undefined;
@@ -17,19 +19,22 @@ export class Connection {
   constructor(given: Settings["connection"], timeoutMs: number) {
     this.#given = given;
     this.#timeoutMs = timeoutMs;
+    const { options } = "client" in given ? given.client : given;
+    this.readsFromMaster = !("scaleReads" in options) || options.scaleReads === "master";
   }
 
   /** What `request` settles with. */
   send<T>(request: (client: RedisClient) => Promise<T>): Promise<T> {
     const answer = request(this.#client());
     this.#underWay++;
-    const done = () => {
-      this.#underWay--;
-      this.#answers++;
-    };
-    answer.then(done, done);
+    answer.then(this.#done, this.#done);
     return answer;
   }
+
+  readonly #done = (): void => {
+    this.#underWay--;
+    this.#answers++;
+  };
 
   #client(): RedisClient {
     if ("client" in this.#given) return this.#given.client;

@@ -3,42 +3,46 @@ import type { Connection } from "./connection.js";
 import type { Keys } from "./keys.js";
 import { FIND } from "./read-scripts.js";
 
-const LETTERS: Readonly<Partial<Record<Lookup["kind"], string>>> = { id: "i", user: "u" };
+/** What a lookup is to the server: a place (a user with a client), or else a field of `index`. */
+export function fieldOf({ kind, key }: Lookup): string {
+  if (kind === "id") return `:${key}`;
+  return kind === "user" ? `@${key}` : key;
+}
 
-/** The JSON of the records that each query's lookups lead to, in one request. */
+/** What a query's lookups lead to: the JSON of a record, or null. */
+export type Found = readonly (string | null)[];
+
+/** What is at each query's places, in one plain command. */
+export async function readPlaces(
+  queries: readonly (readonly string[])[],
+  { records }: Keys,
+  connection: Connection,
+): Promise<Found[]> {
+  const found = await connection.send((client) => client.hmget(records, ...queries.flat()));
+  let next = 0;
+  return queries.map(({ length }) => {
+    next += length;
+    return found.slice(next - length, next);
+  });
+}
+
+/** What each query's fields lead to, by one script. */
 export async function find(
-  queries: readonly (readonly Lookup[])[],
+  queries: readonly (readonly string[])[],
   { records, index, users }: Keys,
   connection: Connection,
-): Promise<string[][]> {
-  let kinds = "";
-  const args = [""];
-  for (const lookups of queries) {
-    for (const { kind, key } of lookups) {
-      kinds += LETTERS[kind] ?? "k";
-      args.push(kind === "id" ? `:${key}` : key);
-    }
-  }
-  // most queries need neither the letters nor the third key
-  const isPlain = !/[iu]/.test(kinds);
-  if (!isPlain) args[0] = kinds;
-  const keys = isPlain ? [records, index] : [records, index, users];
-  const answer = await connection.send((client) => FIND.run(client, keys, args));
-  const found = answer as readonly (string | null)[];
+): Promise<Found[]> {
+  const keys = [records, index, users];
+  const found = (await connection.send((client) => FIND.run(client, keys, queries.flat()))) as Found;
   let next = 0;
   return queries.map(({ length }) => {
     const first = next;
     next += length;
-    const texts: string[] = [];
-    for (let i = first; i < next; i++) {
-      let json = found[i];
-      if (json?.startsWith("=")) {
-        // what an earlier lookup of this query leads to is there already
-        const earlier = Number(json.slice(1)) - 1;
-        json = earlier < first ? found[earlier] : null;
-      }
-      if (typeof json === "string") texts.push(json);
-    }
-    return texts;
+    return found.slice(first, next).map((json) => {
+      if (!json?.startsWith("=")) return json;
+      // what an earlier lookup of this query leads to is there already
+      const earlier = Number(json.slice(1)) - 1;
+      return earlier < first ? (found[earlier] ?? null) : null;
+    });
   });
 }

@@ -9,21 +9,23 @@ const MAX_READABLE = 200;
 /**
  * The keys of one namespace. They share one hash tag and so one slot of a Cluster: a script may touch them
  * all in one step, and `clear` unlinks them in one.
+ *
+ * Each record has a place (see {@link placeOf}), and everything else leads there.
  */
 export interface Keys {
-  /** HASH: id → the record as JSON. */
+  /** HASH: place → the record as JSON. */
   readonly records: string;
   /**
-   * HASH. Opaque key of a user with its client, or of a token value → the id of the one record that has it.
-   * Opaque user → the id of the record of that user that was saved last. `:<id>` → the record's lead,
-   * `<etag> <createdAt> <savedAt> <opaque user or -> <opaque keys …>`: all that leads to it.
+   * HASH. `:<id>` and the opaque key of a token value → the place of the one record that has it. `@<opaque user>` →
+   * the place of the record of that user that was saved last. `=<place>` → the record's lead,
+   * `<etag> <createdAt> <savedAt> <@opaque user or -> <opaque keys …> :<id>`: all that leads to it.
    */
   readonly index: string;
-  /** ZSET, by member: `<opaque user>:<id>`, the records of each user. */
+  /** ZSET, by member: `@<opaque user>:<place>`, the records of each user. */
   readonly users: string;
   /** ZSET, by member: `<createdAt>:<id>`, for reading everything page by page. */
   readonly order: string;
-  /** ZSET: id by the server's time at which the record ends. Only where a `ttl` is in use. */
+  /** ZSET: place by the server's time at which the record ends. Only where a `ttl` is in use. */
   readonly ends: string;
   /** HASH: `layout` (this version), `cleared` (how often), `timed` (records may end). Outlives `clear`. */
   readonly meta: string;
@@ -34,7 +36,15 @@ export interface Keys {
   next(key: string): string;
 }
 
-/** Where the records of a namespace are. Different names, whatever they contain, never share a key. */
+/**
+ * Where a record is: under the opaque key of its user with its client, so that the commonest find, which knows
+ * these, is one plain command. A record without a user is under `:<id>`. It moves when its user or client changes.
+ */
+export function placeOf(id: string, userClient: string | null): string {
+  return userClient ?? `:${id}`;
+}
+
+/** The keys of a namespace. Different names, whatever they contain, never share a key. */
 export function keysIn(namespace: string): Keys {
   // escaping leaves neither braces nor colons, so a name can't end the tag, or pass for a digest
   const escaped = encodeURIComponent(namespace);

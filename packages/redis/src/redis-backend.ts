@@ -5,13 +5,12 @@ import {
   type RecordKeys,
   type TokenRecord,
   TokenStoreError,
-  UNIQUE_KEYS,
 } from "@tokenkeep/core";
 import { Batch } from "./batch.js";
 import { Connection } from "./connection.js";
 import { explain } from "./explain.js";
-import { find } from "./find.js";
-import { type Keys, keysIn, padded } from "./keys.js";
+import { type Found, fieldOf, find, readPlaces } from "./find.js";
+import { type Keys, keysIn, padded, placeOf } from "./keys.js";
 import type { Settings } from "./options.js";
 import { SCAN } from "./read-scripts.js";
 import { corrupt, fromJson, toJson } from "./record-json.js";
@@ -39,8 +38,9 @@ export class RedisBackend implements Backend {
   readonly #keys: Keys;
   readonly #writeKeys: readonly string[];
   readonly #connection: Connection;
-  readonly #finds: Batch<readonly Lookup[], string[]>;
-  readonly #puts: Batch<readonly string[], Answer<number>>;
+  readonly #places: Batch<readonly string[], Found, TokenRecord[]>;
+  readonly #finds: Batch<readonly string[], Found, TokenRecord[]>;
+  readonly #puts: Batch<readonly string[], Answer<number>, Answer<number>>;
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -50,12 +50,19 @@ export class RedisBackend implements Backend {
     this.#writeKeys = [records, index, users, order, ends, meta];
     this.#connection = new Connection(settings.connection, settings.timeoutMs);
     this.leases = new RedisLeases(this.#keys, this.#connection);
+    this.#places = new Batch(
+      (queries) => readPlaces(queries, this.#keys, this.#connection),
+      this.#records,
+      (queries) => queries === BATCH,
+    );
     this.#finds = new Batch(
       (queries) => find(queries, this.#keys, this.#connection),
+      this.#records,
       (queries) => queries === BATCH,
     );
     this.#puts = new Batch(
       (puts) => this.#putAll(puts),
+      (answer) => answer,
       (puts, bytes) => puts === BATCH || bytes > BATCH_BYTES,
     );
   }
@@ -69,8 +76,9 @@ export class RedisBackend implements Backend {
     this.#connection.close();
   }
 
-  async read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
-    return this.#records(await this.#finds.add(lookups, 0));
+  read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
+    const arePlaces = this.#connection.readsFromMaster && lookups.every(({ kind }) => kind === "userClient");
+    return (arePlaces ? this.#places : this.#finds).add(lookups.map(fieldOf), 0);
   }
 
   insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
@@ -82,19 +90,20 @@ export class RedisBackend implements Backend {
   }
 
   async #put(record: TokenRecord, keys: RecordKeys, previousEtag: string): Promise<boolean> {
-    const user = keys.user ?? "-";
-    const fields = [`:${record.id}`, user];
-    let lead = `${record.etag} ${padded(record.createdAt)} ${padded(record.savedAt)} ${user}`;
-    for (const kind of UNIQUE_KEYS) {
-      const key = keys[kind];
+    const user = keys.user === null ? "-" : `@${keys.user}`;
+    const fields = [`=${placeOf(record.id, keys.userClient)}`, `:${record.id}`, user];
+    let lead = `${record.etag} ${padded(record.createdAt)} ${padded(record.savedAt)} ${user} `;
+    for (const key of [keys.grantToken, keys.refreshToken, keys.accessToken]) {
       if (key === null) continue;
       fields.push(key);
-      lead += ` ${key}`;
+      lead += `${key} `;
     }
+    lead += `:${record.id}`;
     const json = toJson(record);
     const args = [String(fields.length), previousEtag, lead, json, ...fields];
     const { answer, replicas } = await this.#puts.add(args, json.length);
-    if (answer === -1) throw corrupt(this.#keys.index, "a record has no entry", record.id);
+    if (answer === -1)
+      throw corrupt(this.#keys.index, "a record has no entry, or an entry no record", record.id);
     if (answer === 1) this.#checkReplicas(replicas);
     return answer === 1;
   }
@@ -106,7 +115,7 @@ export class RedisBackend implements Backend {
   }
 
   async remove(id: string): Promise<void> {
-    this.#checkReplicas((await this.#write(REMOVE, [id])).replicas);
+    this.#checkReplicas((await this.#write(REMOVE, [`:${id}`])).replicas);
   }
 
   async clear(): Promise<void> {
@@ -114,7 +123,7 @@ export class RedisBackend implements Backend {
   }
 
   async scan(after: Place | null, limit: number | null): Promise<TokenRecord[]> {
-    const { records, order, meta } = this.#keys;
+    const { records, index, order, meta } = this.#keys;
     const start = after === null ? "" : `${padded(after.createdAt)}:${after.id}`;
     let found: TokenRecord[] = [];
     let from = start;
@@ -122,7 +131,9 @@ export class RedisBackend implements Backend {
     for (;;) {
       const size = Math.min(PAGE, (limit ?? Number.POSITIVE_INFINITY) - found.length);
       const args = [from, String(size), String(PAGE_BYTES)];
-      const page = await this.#connection.send((client) => SCAN.run(client, [records, order, meta], args));
+      const page = await this.#connection.send((client) =>
+        SCAN.run(client, [records, index, order, meta], args),
+      );
       const [clearedNow, last, texts] = page as [unknown, string, string[]];
       if (found.length > 0 && clearedNow !== cleared) {
         // all were removed meanwhile: what was read is of before that, and must not be mixed with what came after
@@ -137,9 +148,11 @@ export class RedisBackend implements Backend {
     }
   }
 
-  #records(texts: readonly string[]): TokenRecord[] {
-    return texts.map((text) => fromJson(text, this.#keys.records));
-  }
+  readonly #records = (texts: Found): TokenRecord[] => {
+    const records: TokenRecord[] = [];
+    for (const text of texts) if (text !== null) records.push(fromJson(text, this.#keys.records));
+    return records;
+  };
 
   #write(script: Script, args: readonly string[]): Promise<Answer<unknown>> {
     const { waitReplicas } = this.#settings;

@@ -16,23 +16,31 @@ end
 
 // drop: takes a record away with all that led to it. Its lead tells what that is.
 const DROP = `
-local function free(key, id)
+local function told(lead)
+  local created, user, keys, id = string.match(lead, '^%S+ (%S+) %S+ (%S+) ([^:]*)(:.*)$')
+  return user, string.gmatch(keys, '%S+'), id, created .. id
+end
+local function free(key, place)
   -- a record that has ended may have lost it to another
-  if not isTimed or redis.call('HGET', index, key) == id then redis.call('HDEL', index, key) end
+  if not isTimed or redis.call('HGET', index, key) == place then redis.call('HDEL', index, key) end
 end
-local function freeUser(user, id)
+local function freeUser(user, place)
   if user == '-' then return end
-  if redis.call('HGET', index, user) == id then redis.call('HDEL', index, user) end
-  redis.call('ZREM', users, user .. ':' .. id)
+  if redis.call('HGET', index, user) == place then redis.call('HDEL', index, user) end
+  redis.call('ZREM', users, user .. ':' .. place)
 end
-local function drop(id, lead)
-  local created, user, keys = string.match(lead, '^%S+ (%S+) %S+ (%S+)(.*)')
-  for key in string.gmatch(keys, '%S+') do free(key, id) end
-  freeUser(user, id)
-  redis.call('HDEL', records, id)
-  redis.call('ZREM', order, created .. ':' .. id)
-  redis.call('HDEL', index, ':' .. id)
-  redis.call('ZREM', ends, id)
+local function empty(place)
+  redis.call('HDEL', records, place)
+  redis.call('HDEL', index, '=' .. place)
+  redis.call('ZREM', ends, place)
+end
+local function drop(place, lead)
+  local user, keys, id, member = told(lead)
+  for key in keys do free(key, place) end
+  freeUser(user, place)
+  empty(place)
+  redis.call('HDEL', index, id)
+  redis.call('ZREM', order, member)
 end
 `;
 
@@ -44,9 +52,9 @@ local function now()
   return clock[1] * 1000 + math.floor(clock[2] / 1000)
 end
 local function sweep()
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now(), 'LIMIT', 0, 20)) do
-    local lead = redis.call('HGET', index, ':' .. id)
-    if lead then drop(id, lead) else redis.call('ZREM', ends, id) end
+  for _, place in ipairs(redis.call('ZRANGEBYSCORE', ends, '-inf', now(), 'LIMIT', 0, 20)) do
+    local lead = redis.call('HGET', index, '=' .. place)
+    if lead then drop(place, lead) else redis.call('ZREM', ends, place) end
   end
 end
 local function endWithTheLast()
@@ -71,8 +79,8 @@ return 1`,
 
 /**
  * Inserts and replaces, many at once. ARGV: ttl in milliseconds or '', then for each: how many fields of `index`
- * it has, the etag of the version that is to be replaced or '', its lead, its JSON, and those fields: its lead's
- * (the id with a colon in front), the opaque user or '-', the unique keys.
+ * it has, the etag of the version that is to be replaced or '', its lead, its JSON, and those fields: `=<place>`,
+ * `:<id>`, `@<user>` or '-', the keys of the token values.
  * Returns for each 1, or 0 where something was in the way, or -1 where what is stored is broken. A write that is
  * sent twice counts once.
  */
@@ -83,59 +91,71 @@ ${BEGIN}${DROP}${TTL}
 local ttl = ARGV[1]
 local mayEnd = isTimed or ttl ~= ''
 if isTimed then sweep() end
+local function isThere(place)
+  return redis.call('HEXISTS', records, place) == 1
+end
 local function write(first, last)
-  local previous, lead, json, place, user = unpack(ARGV, first, first + 4)
-  local id = string.sub(place, 2)
+  local previous, lead, json, leadField, _, user = unpack(ARGV, first, first + 5)
+  local place = string.sub(leadField, 2)
   local held = redis.call('HMGET', index, unpack(ARGV, first + 3, last))
-  local stored = held[1]
-  local exists = stored
-  if mayEnd or not stored then exists = redis.call('HEXISTS', records, id) == 1 end
-  if exists and not stored then return -1 end
+  -- the lead that is at the place now, where the record with this id is, and its own lead
+  local occupant, old = held[1], held[2]
+  local stored = occupant
+  if old ~= place then stored = old and redis.call('HGET', index, '=' .. old) end
+  if old and not stored or not occupant and isThere(place) then return -1 end
+  local exists = stored and (not mayEnd or isThere(old))
   if exists and stored == lead then
-    redis.call('HSET', index, place, lead) -- so that a WAIT behind this waits for it
+    redis.call('HSET', index, leadField, lead) -- so that a WAIT behind this waits for it
     return 1
   end
   if exists and string.sub(stored, 1, #previous + 1) ~= previous .. ' ' then return 0 end
   if not exists and previous ~= '' then return 0 end
 
-  local new = { place, lead }
-  for i = user == '-' and 3 or 2, #held do
-    local holder = held[i]
-    if holder ~= id or mayEnd then -- where records end, each field is written anew, and with it when it ends
-      local isTaken = holder and holder ~= id and i > 2 and redis.call('HEXISTS', records, holder) == 1
-      if isTaken then return 0 end
-      new[#new + 1] = ARGV[first + 2 + i]
-      new[#new + 1] = id
+  local isOthers = occupant and old ~= place
+  if isOthers and (not mayEnd or isThere(place)) then return 0 end
+  local new, isKept = { leadField, lead }, {}
+  for i = 2, #held do
+    local holder, field = held[i], ARGV[first + 2 + i]
+    if i > 3 then
+      if holder and holder ~= old and isThere(holder) then return 0 end
+      isKept[field] = true
+    end
+    -- where records end, each field is written anew, and with it when it ends
+    if field ~= '-' and (holder ~= place or mayEnd) then
+      new[#new + 1] = field
+      new[#new + 1] = place
     end
   end
-  if stored and not exists then drop(id, stored) end
-  redis.call('HSET', records, id, json)
-  local oldUser = '-'
+  -- what has ended there is in nobody's way
+  if isOthers then drop(place, occupant) end
+  if stored and not exists then drop(old, stored) end
+  redis.call('HSET', records, place, json)
+  local isNew = not exists or old ~= place
   if exists then
-    local oldKeys
-    oldUser, oldKeys = string.match(stored, '^%S+ %S+ %S+ (%S+)(.*)')
-    for key in string.gmatch(oldKeys, '%S+') do
-      if not string.find(lead, key, 1, true) then free(key, id) end
+    local oldUser, oldKeys = told(stored)
+    for key in oldKeys do
+      if not isKept[key] then free(key, old) end
+    end
+    if isNew then
+      freeUser(oldUser, old)
+      empty(old)
     end
   else
-    redis.call('ZADD', order, 0, string.match(lead, '^%S+ (%S+)') .. ':' .. id)
+    redis.call('ZADD', order, 0, select(4, told(lead)))
   end
-  if user ~= oldUser then
-    freeUser(oldUser, id)
-    if user ~= '-' then redis.call('ZADD', users, 0, user .. ':' .. id) end
-  end
+  if isNew and user ~= '-' then redis.call('ZADD', users, 0, user .. ':' .. place) end
   redis.call('HSET', index, unpack(new))
 
   if ttl ~= '' then
     local endsAt = now() + tonumber(ttl)
-    redis.call('HPEXPIREAT', records, endsAt, 'FIELDS', 1, id)
-    local from = first + (user == '-' and 5 or 4)
+    redis.call('HPEXPIREAT', records, endsAt, 'FIELDS', 1, place)
+    local from = first + (user == '-' and 6 or 5)
     if from <= last then
       redis.call('HPEXPIREAT', index, endsAt, 'FIELDS', last - from + 1, unpack(ARGV, from, last))
     end
-    redis.call('ZADD', ends, endsAt, id)
+    redis.call('ZADD', ends, endsAt, place)
   elseif isTimed then
-    redis.call('ZREM', ends, id)
+    redis.call('ZREM', ends, place)
   end
   return 1
 end
@@ -149,13 +169,14 @@ if mayEnd then endWithTheLast() end
 return done`,
 );
 
-/** ARGV: id. */
+/** ARGV: `:<id>`. */
 export const REMOVE: Script = new Script(
   "remove",
   `#!lua flags=allow-oom
 ${BEGIN}${DROP}${TTL}
-local lead = redis.call('HGET', index, ':' .. ARGV[1])
-if lead then drop(ARGV[1], lead) else redis.call('HDEL', records, ARGV[1]) end
+local place = redis.call('HGET', index, ARGV[1])
+local lead = place and redis.call('HGET', index, '=' .. place)
+if lead then drop(place, lead) end
 if isTimed then
   sweep()
   endWithTheLast()

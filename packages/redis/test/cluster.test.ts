@@ -76,6 +76,18 @@ for (const kind of KINDS) {
         limited.disconnect();
       });
 
+      it("a client that reads from replicas: a find sees the save before it all the same", async () => {
+        const scaled = new Cluster(nodes, { natMap, scaleReads: "slave" });
+        const store = new RedisTokenStore({ client: scaled, namespace: freshNamespace() });
+        const token = { userSignature: { name: "ann" }, clientId: "c" };
+        for (let i = 0; i < 200; i++) {
+          const saved = await store.saveToken({ ...token, accessToken: `a${i}` });
+          expect(await store.findToken(token)).toEqual(saved);
+        }
+        await store.close();
+        scaled.disconnect();
+      });
+
       it("a save waits for the replica of its own master, wherever its slot is", async () => {
         for (let i = 0; i < 6; i++) {
           const store = new RedisTokenStore({ client, namespace: freshNamespace(), waitReplicas: 1 });

@@ -29,6 +29,9 @@ for (const name of ["redis", "valkey"] as const) {
         await store.findToken(user);
         await admin.config("RESETSTAT");
         await store.findToken(user);
+        const find = await calls();
+        expect([find.get("hmget"), find.has("evalsha")]).toEqual([1, false]); // one plain command
+        await store.findToken({ refreshToken: "r" });
         expect((await calls()).get("evalsha")).toBe(1);
         await store.saveToken({ ...user, accessToken: "a" });
         expect((await calls()).get("evalsha")).toBe(3);
@@ -56,6 +59,8 @@ for (const name of ["redis", "valkey"] as const) {
         expect(found.map((token) => token?.id)).toEqual(found.map((_, i) => `${i}`));
         expect((await calls()).get("evalsha")).toBe(4);
         await admin.config("RESETSTAT");
+        await Promise.all(Array.from({ length: 100 }, () => store.findToken(user)));
+        expect((await calls()).get("hmget")).toBe(4);
         for (const [i, token] of (await saveAll()).entries())
           expect(token).toMatchObject({ id: `${i}`, revision: 2 });
         expect((await calls()).get("evalsha")).toBeLessThan(20);
@@ -68,7 +73,7 @@ for (const name of ["redis", "valkey"] as const) {
       const { id } = await store.saveToken({ refreshToken: "broken" });
       await store.saveToken({ refreshToken: "whole" });
       await store.saveToken({ id: "taken", refreshToken: "taken" });
-      await admin.hset(keysIn(namespace).records, id ?? "", "[");
+      await admin.hset(keysIn(namespace).records, `:${id}`, "[");
       const outcomes = await Promise.allSettled([
         store.findToken({ refreshToken: "broken" }),
         store.findToken({ refreshToken: "whole" }),
@@ -167,7 +172,9 @@ for (const name of ["redis", "valkey"] as const) {
         await admin.zrange(users, "0", "-1"),
       ]);
       for (const secret of secrets) expect(shown).not.toContain(secret);
-      expect(JSON.parse((await admin.hget(records, id ?? "")) ?? "")).toMatchObject({
+      expect(
+        JSON.parse((await admin.hget(records, (await admin.hget(index, `:${id}`)) ?? "")) ?? ""),
+      ).toMatchObject({
         userName: "ann",
         revision: 1,
       });
@@ -207,12 +214,13 @@ for (const name of ["redis", "valkey"] as const) {
       await using store = new RedisTokenStore({ url, namespace, ttlMs: 1500 });
       const { records, index, order, users, ends } = keysIn(namespace);
       const { id } = await store.saveToken({ ...user, refreshToken: "r1", accessToken: "a1" });
-      const endsAt = async () => Number(await admin.zscore(ends, id ?? ""));
+      const place = (await admin.hget(index, `:${id}`)) ?? "";
+      const endsAt = async () => Number(await admin.zscore(ends, place));
       const first = await endsAt();
       await expect.poll(async () => (await admin.time())[0]).not.toBe(String(Math.floor(first / 1000) - 2));
       await store.saveToken({ ...user, accessToken: "a2" });
       expect(await endsAt()).toBeGreaterThan(first); // it lives on
-      expect(await admin.call("HPEXPIRETIME", records, "FIELDS", "1", id ?? "")).toEqual([await endsAt()]);
+      expect(await admin.call("HPEXPIRETIME", records, "FIELDS", "1", place)).toEqual([await endsAt()]);
       const left = () => admin.exists(records, index, order, users, ends);
       await expect.poll(left, { timeout: 10_000 }).toBe(0);
       expect(await store.findToken(user)).toBeNull();
@@ -231,7 +239,7 @@ for (const name of ["redis", "valkey"] as const) {
       await lasting.saveToken({ refreshToken: "new" });
       expect((await lasting.getTokens()).map((token) => token.refreshToken)).toEqual(["kept", "new"]);
       const { index, order, users } = keysIn(namespace);
-      const leads = (await admin.hkeys(index)).filter((field) => field.startsWith(":"));
+      const leads = (await admin.hkeys(index)).filter((field) => field.startsWith("="));
       expect([leads.length, await admin.zcard(order), await admin.zcard(users)]).toEqual([2, 2, 1]);
       expect(await admin.pttl(index)).toBe(-1);
     });
@@ -241,12 +249,18 @@ for (const name of ["redis", "valkey"] as const) {
       await using store = new RedisTokenStore({ url, namespace });
       const { id } = await store.saveToken({ ...user, refreshToken: "r" });
       const { records, index } = keysIn(namespace);
-      await admin.hset(records, id ?? "", '{"refreshToken":"half-a-sec');
+      const place = (await admin.hget(index, `:${id}`)) ?? "";
+      await admin.hset(records, place, '{"refreshToken":"half-a-sec');
       const broken = await errorOf(store.findToken(user));
       expect(broken.code).toBe("ERR_CORRUPT");
       expect(broken.message).toContain(records);
       expect(`${broken.message}${String(broken.cause)}`).not.toContain("half-a-sec");
+      await admin.hset(records, ":lonely", "{}");
+      const lonely = await errorOf(store.saveToken({ id: "lonely", refreshToken: "s" }));
+      expect(lonely.code).toBe("ERR_CORRUPT");
       await admin.set(index, "a string");
+      expect((await errorOf(store.findToken({ refreshToken: "r" }))).code).toBe("ERR_CORRUPT");
+      await admin.set(records, "a string");
       expect((await errorOf(store.findToken(user))).code).toBe("ERR_CORRUPT");
     });
 
