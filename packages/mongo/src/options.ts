@@ -5,6 +5,17 @@ import { secretsOf, secretsOfUrl } from "./secrets.js";
 /** Enough for many callers, and far from what a server allows (the driver's own default is 100). */
 const DEFAULT_POOL_SIZE = 20;
 
+/**
+ * How often the driver looks whether a server is there, and what keeps it from doing so in between.
+ *
+ * The driver (6.22, 7.9) may write its heartbeat to a connection that Node has destroyed and not yet called
+ * closed. Then it waits for the socket's `drain`, which never comes, and that client finds no server any more.
+ * This happens where a call that looks for a server brings the heartbeat forward while the connections close
+ * (`MonitorInterval.wake`). With a shortest pause above the usual one, a timer starts every heartbeat, and
+ * when timers run, what was destroyed is closed.
+ */
+const HEARTBEATS = { heartbeatFrequencyMS: 1000, minHeartbeatFrequencyMS: 1500 };
+
 /** What a `MongoTokenStore` can be told. One of `url`, `client` and `db` is needed. */
 export interface MongoTokenStoreOptions extends StoreOptions {
   /** Where to connect: `mongodb://…` or `mongodb+srv://…`. The store closes this client. */
@@ -102,6 +113,7 @@ function makeClient(url: string, options: MongoTokenStoreOptions, timeoutMs: num
       connectTimeoutMS: timeoutMs,
       waitQueueTimeoutMS: timeoutMs,
       socketTimeoutMS: timeoutMs,
+      ...HEARTBEATS,
       ...clientOptions,
       ...(maxPoolSize === undefined ? {} : { maxPoolSize }),
     });

@@ -12,7 +12,8 @@ const TIMEOUT_MS = 5000;
 const LONG = 120_000;
 
 await describeOnReplicaSet(async ({ name, url, members }) => {
-  const admin = new MongoClient(url);
+  // longer than stepping down takes; without a limit a question to a frozen primary waits until it is thawed
+  const admin = new MongoClient(url, { socketTimeoutMS: 12_000, serverSelectionTimeoutMS: 2000 });
   afterAll(() => admin.close());
   let store: MongoTokenStore;
   beforeEach(() => {
@@ -76,7 +77,10 @@ await describeOnReplicaSet(async ({ name, url, members }) => {
   // the driver sends the write again under the same number, and the server knows that it was done:
   // https://www.mongodb.com/docs/v8.0/core/retryable-writes/
   it("counts a save once whose reply was lost, and needs no second call", { timeout: LONG }, async () => {
-    const direct = `mongodb://${await primary()}/tokenkeep?directConnection=true`;
+    // the same user and options, and only the primary
+    const direct = url
+      .replace(/^(mongodb:\/\/(?:[^/]*@)?)[^/]*/, `$1${await primary()}`)
+      .replace(/replicaSet=[^&]*/i, "directConnection=true");
     const way = (await proxied({ name, url: direct, container: undefined, stop: async () => {} }))!;
     const client = new MongoClient(way.url, { monitorCommands: true });
     const own = new MongoTokenStore({ client, collection: freshName() });

@@ -7,8 +7,9 @@ import { type CommandStartedEvent, MongoClient } from "mongodb";
 import { getContainerRuntimeClient } from "testcontainers";
 import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
 import { saveThrough, untilItWorks } from "./load.js";
-import { proxied } from "./proxied.js";
+import { proxied, staysOnItsWay } from "./proxied.js";
 import { freshName } from "./servers.js";
+import { wayTo } from "./way.js";
 
 const TIMEOUT_MS = 1500;
 const LONG = 60_000;
@@ -32,6 +33,8 @@ async function answers(url: string): Promise<boolean> {
 
 async function faultsOf(server: TestServer): Promise<void> {
   const { url, container } = server;
+  // MONGODB_URL may name a replica set: what happens to that is in failover.test.ts
+  if (!staysOnItsWay(url)) return void it.skip("is a replica set");
   const address = new URL(url);
   let port = Number(address.port || 27017);
   // Docker gives a container one port for IPv4 and another for IPv6, and new ones when it is started again
@@ -41,28 +44,16 @@ async function faultsOf(server: TestServer): Promise<void> {
   address.hostname = "127.0.0.1";
   address.port = String(proxy.port);
   let store: MongoTokenStore;
-  const open: MongoTokenStore[] = [];
-  let collection: string;
-  const openStore = () => {
-    const opened = new MongoTokenStore({ url: address.href, collection, timeoutMs: TIMEOUT_MS });
-    open.push(opened);
-    return opened;
-  };
   beforeEach(() => {
-    collection = freshName();
-    store = openStore();
+    store = new MongoTokenStore({ url: address.href, collection: freshName(), timeoutMs: TIMEOUT_MS });
   });
-  afterEach(async () => {
-    for (const opened of open.splice(0)) await opened.close();
-  });
+  afterEach(() => store.close());
 
   async function dockerContainer() {
     const { container: containers } = await getContainerRuntimeClient();
     return containers.getById(container!.getId());
   }
 
-  // The tests go on with a new client: driver 7.9 sometimes waits for ever for the answer to a heartbeat on a
-  // connection that the server has closed, and then that client finds no server any more. See the README.
   async function startAgain(end: "stop" | "kill"): Promise<void> {
     const docker = await dockerContainer();
     await docker[end]();
@@ -108,6 +99,32 @@ async function faultsOf(server: TestServer): Promise<void> {
     await way.close();
   });
 
+  // As after the end of a server, only that it happens often. Without the heartbeats of options.ts a client is
+  // lost in every third round.
+  it("comes back each time that all its connections end at once", { timeout: 2 * LONG }, async () => {
+    const way = await wayTo(url);
+    const own = new MongoTokenStore({ url: way.url, collection: freshName(), timeoutMs: TIMEOUT_MS });
+    await own.saveToken({ id: "x", accessToken: "a" });
+    let found = 0;
+    let isOver = false;
+    const callers = Array.from({ length: 4 }, async () => {
+      while (!isOver) {
+        await untilItWorks(() => own.findTokenById("x"));
+        found++;
+      }
+    });
+    for (let round = 0; round < 8; round++) {
+      await sleep(1100); // a heartbeat is brought forward by no more than the driver's shortest pause, 500 ms
+      for (const socket of way.sockets) socket.destroy();
+      const before = found;
+      await expect.poll(() => found, { timeout: 20_000 }).toBeGreaterThan(before + 20);
+    }
+    isOver = true;
+    await Promise.all(callers);
+    await own.close();
+    await way.close();
+  });
+
   it.runIf(container !== undefined)(
     "ends in time while the server is frozen",
     { timeout: LONG },
@@ -135,12 +152,13 @@ async function faultsOf(server: TestServer): Promise<void> {
   it.runIf(container !== undefined)(
     "has what was acknowledged, saved while the server was stopped and started",
     { timeout: LONG },
-    () => saveThrough(store, TIMEOUT_MS, () => startAgain("stop"), openStore),
+    () => saveThrough(store, TIMEOUT_MS, () => startAgain("stop")),
   );
 
+  // Should a MongoDB have forgotten some here, see https://jira.mongodb.org/browse/SERVER-139311.
   it.runIf(container !== undefined)(
     "has what was acknowledged, saved while the server was killed (SIGKILL) and started",
     { timeout: LONG },
-    () => saveThrough(store, TIMEOUT_MS, () => startAgain("kill"), openStore),
+    () => saveThrough(store, TIMEOUT_MS, () => startAgain("kill")),
   );
 }

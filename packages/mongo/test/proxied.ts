@@ -5,11 +5,16 @@ import { startProxy, type TcpProxy, type TestServer } from "@tokenkeep/test-serv
 export type ProxiedServer = TcpProxy & { readonly url: string };
 
 /**
- * Puts a proxy in front of a server, unless its URL names several hosts or leaves the hosts to the driver: of
- * a replica set the driver learns the members' own addresses, and passes the proxy by.
+ * Whether a client stays on the way that its URL tells: of a replica set the driver learns the members' own
+ * addresses, and passes a proxy by.
  */
+export function staysOnItsWay(url: string): boolean {
+  return /^mongodb:\/\/[^,]*$/.test(url) && !/[?&]replicaSet=/i.test(url);
+}
+
+/** Puts a proxy in front of a server, unless clients would pass it by. */
 export async function proxied({ url, container }: TestServer): Promise<ProxiedServer | undefined> {
-  if (!/^mongodb:\/\/[^,]*$/.test(url) || /[?&]replicaSet=/i.test(url)) return undefined;
+  if (!staysOnItsWay(url)) return undefined;
   const { hostname, port } = new URL(url);
   const { address } = await lookup(hostname);
   const proxy = await startProxy(address, () => container?.getMappedPort(27017) ?? Number(port || 27017));

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
 import { describeOn, ServerNotAvailable, type TestServer } from "@tokenkeep/test-servers";
 import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
@@ -46,7 +47,7 @@ async function startReplicaSet(): Promise<ReplicaSet> {
       `${NAME} was NOT RUN: there is no Docker engine here. Start one, ${advice}.`,
     );
   }
-  const ports = [await freePort(), await freePort(), await freePort()];
+  const ports = await freePorts(3);
   let container: StartedTestContainer;
   try {
     container = await containerOf(ports).start();
@@ -105,13 +106,15 @@ function containerOf(ports: readonly number[]): GenericContainer {
     .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
     .withEntrypoint(["sh", "-c"])
     .withCommand([script])
-    .withWaitStrategy(Wait.forLogMessage("all is ready"));
+    .withWaitStrategy(Wait.forLogMessage("all is ready"))
+    .withStartupTimeout(180_000);
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
+async function freePorts(count: number): Promise<number[]> {
+  // all are taken before the first is given back, so that no two are the same
+  const servers = Array.from({ length: count }, () => createServer().listen(0));
+  await Promise.all(servers.map((server) => once(server, "listening")));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  await Promise.all(servers.map((server) => once(server.close(), "close")));
+  return ports;
 }

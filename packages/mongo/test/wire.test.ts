@@ -1,9 +1,10 @@
 // What goes over the wire: how many requests, with which concerns, answered from which index.
-import { connect, createServer, type Socket } from "node:net";
 import { MongoTokenStore, type MongoTokenStoreOptions } from "@tokenkeep/mongo";
 import { type Collection, type CommandStartedEvent, type Document, MongoClient } from "mongodb";
 import { afterAll, beforeEach, expect, it, vi } from "vitest";
+import { staysOnItsWay } from "./proxied.js";
 import { describeOnEach, freshName } from "./servers.js";
+import { wayTo } from "./way.js";
 
 await describeOnEach(({ url }) => {
   const client = new MongoClient(url, { monitorCommands: true });
@@ -134,41 +135,25 @@ await describeOnEach(({ url }) => {
     for (const store of [holder, other]) await store.close();
   });
 
-  // a replica set's members are found by their own addresses, past what counts here
-  it.runIf(/^mongodb:\/\/[^,]*$/.test(url))("keeps to its pool", async () => {
-    const { hostname, port } = new URL(url);
-    let most = 0;
-    const sockets = new Set<Socket>();
-    const counter = createServer((socket) => {
-      const upstream = connect(Number(port || 27017), hostname);
-      socket.pipe(upstream).pipe(socket);
-      for (const end of [socket, upstream]) end.on("error", () => {});
-      sockets.add(socket);
-      most = Math.max(most, sockets.size);
-      socket.on("close", () => sockets.delete(socket));
-    });
-    await new Promise<void>((resolve) => counter.listen(0, "127.0.0.1", resolve));
-    const way = Object.assign(new URL(url), {
-      hostname: "127.0.0.1",
-      port: String((counter.address() as { port: number }).port),
-    });
+  it.runIf(staysOnItsWay(url))("keeps to its pool", async () => {
+    const way = await wayTo(url);
     for (const [maxPoolSize, connections] of [
       [2, 2],
       [undefined, 20],
     ] as const) {
-      most = 0;
-      const options = { url: way.href, collection: collection.collectionName };
+      way.most = 0;
+      const options = { url: way.url, collection: collection.collectionName };
       const store = new MongoTokenStore({
         ...options,
         ...(maxPoolSize === undefined ? {} : { maxPoolSize }),
       });
       await store.saveToken(TOKEN);
       await Promise.all(Array.from({ length: 300 }, () => store.findToken(TOKEN)));
-      expect(most).toBeGreaterThanOrEqual(connections);
+      expect(way.most).toBeGreaterThanOrEqual(connections);
       // the driver watches the server by one or two more
-      expect(most).toBeLessThanOrEqual(connections + 2);
+      expect(way.most).toBeLessThanOrEqual(connections + 2);
       await store.close();
     }
-    counter.close();
+    await way.close();
   });
 });
