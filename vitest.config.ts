@@ -8,7 +8,8 @@ export default defineConfig({
     // real servers and child processes on a small machine
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // more than there may be cores: most of the time they wait, for leases to end and servers to come back
-    maxWorkers: 3,
+    // of two packages at once, that is more than there may be cores: most of the time they wait, for leases to
+    // end and servers to come back
+    maxWorkers: 2,
   },
 });

@@ -17,10 +17,10 @@ for (const report of reports) rmSync(report, { recursive: true, force: true });
 
 // whether there is a Docker engine decides what runs, so it belongs to what the cache goes by
 const docker = spawnSync("docker", ["info"], { stdio: "ignore" }).status === 0;
-// one package at a time: each has real servers and processes of its own, and two files of it run at once
+// two packages at a time: much of what they do is to wait, and several end with one long file
 const { status } = spawnSync(
   "turbo",
-  ["run", "test", "--continue", "--concurrency=1", "--output-logs=new-only", ...process.argv.slice(2)],
+  ["run", "test", "--continue", "--concurrency=2", "--output-logs=new-only", ...process.argv.slice(2)],
   { stdio: "inherit", env: { ...process.env, TOKENKEEP_DOCKER: docker ? "yes" : "no" } },
 );
 
