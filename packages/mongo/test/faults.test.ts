@@ -1,8 +1,9 @@
 // What happens to a whole server. What happens on the way to it is in the kit: see `faults` in store.mjs.
 import { lookup } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { startProxy } from "@tokenkeep/conformance";
 import { MongoTokenStore } from "@tokenkeep/mongo";
-import { describeOnServer, startProxy, type TestServer } from "@tokenkeep/test-servers";
+import { describeOnServer, type TestServer } from "@tokenkeep/test-servers";
 import { type CommandStartedEvent, MongoClient } from "mongodb";
 import { getContainerRuntimeClient } from "testcontainers";
 import { afterAll, afterEach, beforeEach, expect, it } from "vitest";

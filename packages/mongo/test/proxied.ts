@@ -1,5 +1,6 @@
 import { lookup } from "node:dns/promises";
-import { startProxy, type TcpProxy, type TestServer } from "@tokenkeep/test-servers";
+import { startProxy, type TcpProxy } from "@tokenkeep/conformance";
+import type { TestServer } from "@tokenkeep/test-servers";
 
 /** A proxy in front of a server, and the URL that leads through it. */
 export type ProxiedServer = TcpProxy & { readonly url: string };

@@ -37,14 +37,5 @@ export default {
         ),
     close: (client) => client.close(),
   },
-  ...(proxy !== undefined && {
-    faults: {
-      cut: () => proxy.cut(),
-      loseReply: () => proxy.loseReply(),
-      stop: () => proxy.refuse(),
-      start: () => proxy.heal(),
-      freeze: () => proxy.freeze(),
-      thaw: () => proxy.heal(),
-    },
-  }),
+  ...(proxy !== undefined && { faults: proxy }),
 };

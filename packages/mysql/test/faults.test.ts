@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { startProxy, type TcpProxy } from "@tokenkeep/conformance";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
-import { startProxy, type TcpProxy } from "@tokenkeep/test-servers";
 import { createPool as createCallbackPool } from "mysql2";
 import { type Connection, createConnection, createPool } from "mysql2/promise";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
@@ -118,12 +118,12 @@ await describeOnBoth(({ url, container }) => {
 
     it("says that nobody listens, and works once somebody does", async () => {
       await using store = new MysqlTokenStore({ url: proxied, table, timeoutMs: 2000 });
-      proxy.refuse();
+      proxy.stop();
       await expect(store.findTokenById("1")).rejects.toMatchObject({
         code: "ERR_UNAVAILABLE",
         retryable: true,
       });
-      proxy.heal();
+      proxy.start();
       await store.findTokenById("1");
     });
 
@@ -133,7 +133,7 @@ await describeOnBoth(({ url, container }) => {
       proxy.freeze();
       const calls = Array.from({ length: 10 }, () => store.findTokenById("1").catch((error) => error.code));
       expect(new Set(await Promise.all(calls))).toEqual(new Set(["ERR_UNAVAILABLE"]));
-      proxy.heal();
+      proxy.thaw();
       for (let i = 0; i < 10; i++) {
         expect((await store.saveToken({ id: `f${i}`, refreshToken: `f${i}` })).id).toBe(`f${i}`);
         expect((await store.findTokenById(`f${i}`))?.refreshToken).toBe(`f${i}`);

@@ -1,5 +1,5 @@
-import { registerConformance } from "@tokenkeep/conformance";
-import { describeOnServer, startProxy } from "@tokenkeep/test-servers";
+import { registerConformance, startProxy } from "@tokenkeep/conformance";
+import { describeOnServer } from "@tokenkeep/test-servers";
 import { afterAll, describe, it } from "vitest";
 
 /** The kit on one server. In this process the stores reach it through a proxy, which `faults` disturbs. */

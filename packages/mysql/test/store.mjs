@@ -30,14 +30,5 @@ export default {
     isOpen: async (pool) => (await pool.query("SELECT 1")).length > 0,
     close: (pool) => pool.end(),
   },
-  ...(proxy !== undefined && {
-    faults: {
-      cut: () => proxy.cut(),
-      loseReply: () => proxy.loseReply(),
-      stop: () => proxy.refuse(),
-      start: () => proxy.heal(),
-      freeze: () => proxy.freeze(),
-      thaw: () => proxy.heal(),
-    },
-  }),
+  ...(proxy !== undefined && { faults: proxy }),
 };
