@@ -5,9 +5,9 @@ import type { MysqlConnection } from "./pool.js";
 
 type Row = readonly unknown[];
 
-/** How many reads one statement answers: few sizes, so that few statements are prepared. */
-const SIZES = [16, 8, 4, 2, 1];
 const MOST = 16;
+/** How many reads one statement answers: few sizes, so that few statements are prepared. */
+const SIZES = [MOST, 8, 4, 2, 1];
 
 /**
  * Reads of one kind that wait for a connection, as they were asked in one turn of the event loop or none is free:
@@ -89,7 +89,7 @@ export class ReadQueue {
     const isOne = reads.length === 1;
     const values = isOne ? reads[0]!.values : reads.flatMap((read) => read.values);
     this.#connections.send(connection, this.#textFor(reads.length), values, (error, result) => {
-      // this connection may be free for them, and the one that they asked for may never come
+      // others may have this connection now, and the one that they asked for may never come
       if (this.#waiting.size > 0) this.#serve([]);
       if (error !== null) {
         // it may be the fault of one: each goes on alone, to an answer of its own
