@@ -43,7 +43,8 @@ export function execute(
 }
 
 /** Whether rows come with a property for each column, and nothing in between. */
-function hasDefaults({ config }: MysqlConnection): boolean {
+function hasDefaults(connection: MysqlConnection): boolean {
+  const config = connection.config as Partial<Record<keyof Settings, unknown>> | undefined;
   return config?.typeCast === true && config.nestTables === undefined && config.rowsAsArray === false;
 }
 

@@ -1,6 +1,5 @@
 // The part of mysql2 that is used, declared by its shape: any copy and either flavour of it will do.
 
-type Bound = string | number | null;
 type Callback<T> = (error: Error | null, result: T) => void;
 
 /** What a statement can have otherwise than its pool. */
@@ -17,10 +16,10 @@ export type Done = (error: Error | null, result?: unknown) => void;
 /** A connection of mysql2's own, not of its promise wrapper. */
 export interface MysqlConnection {
   /** What its pool is set to. */
-  readonly config?: Partial<Readonly<Record<keyof Settings, unknown>>>;
-  execute(sql: string, values: Bound[], callback: Done): unknown;
-  execute(statement: Settings & { sql: string; values: Bound[] }, callback: Done): unknown;
-  query(statement: Settings & { sql: string }, callback: Done): unknown;
+  readonly config?: object;
+  execute(sql: string, values: (string | number | null)[], callback: Done): unknown;
+  execute(statement: object, callback: Done): unknown;
+  query(statement: object, callback: Done): unknown;
   release(): void;
   destroy(): void;
 }

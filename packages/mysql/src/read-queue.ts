@@ -5,9 +5,9 @@ import type { MysqlConnection } from "./pool.js";
 
 type Row = readonly unknown[];
 
-const MOST = 16;
-/** How many reads one statement answers: few sizes, so that few statements are prepared. */
-const SIZES = [MOST, 8, 4, 2, 1];
+/** How many reads one statement answers. Few sizes, and none longer, since each connection prepares every one. */
+const SIZES = [8, 4, 2, 1];
+const MOST = SIZES[0]!;
 
 /**
  * Reads of one kind that wait for a connection, as they were asked in one turn of the event loop or none is free:

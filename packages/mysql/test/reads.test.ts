@@ -48,7 +48,7 @@ await describeOnBoth(({ url }) => {
           i % (USERS + 1) === USERS ? undefined : `id-${i % (USERS + 1)}`,
         );
         expect(found.map((token) => token?.id)).toEqual(expected);
-        expect(statements).toBeLessThan(50);
+        expect(statements).toBeLessThan(75);
       }
       expect(connections).toBeLessThanOrEqual(5);
       await store.close();
