@@ -156,7 +156,6 @@ async function faultsOf(server: TestServer): Promise<void> {
     () => saveThrough(store, TIMEOUT_MS, () => startAgain("stop")),
   );
 
-  // Should a MongoDB have forgotten some here, see https://jira.mongodb.org/browse/SERVER-139311.
   it.runIf(container !== undefined)(
     "has what was acknowledged, saved while the server was killed (SIGKILL) and started",
     { timeout: LONG },
