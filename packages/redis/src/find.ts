@@ -19,11 +19,7 @@ export async function readPlaces(
   connection: Connection,
 ): Promise<Found[]> {
   const found = await connection.send((client) => client.hmget(records, ...queries.flat()));
-  let next = 0;
-  return queries.map(({ length }) => {
-    next += length;
-    return found.slice(next - length, next);
-  });
+  return eachPart(queries, (from, to) => found.slice(from, to));
 }
 
 /** What each query's fields lead to, by one script. */
@@ -34,15 +30,21 @@ export async function find(
 ): Promise<Found[]> {
   const keys = [records, index, users];
   const found = (await connection.send((client) => FIND.run(client, keys, queries.flat()))) as Found;
-  let next = 0;
-  return queries.map(({ length }) => {
-    const first = next;
-    next += length;
-    return found.slice(first, next).map((json) => {
+  return eachPart(queries, (from, to) =>
+    found.slice(from, to).map((json) => {
       if (!json?.startsWith("=")) return json;
       // what an earlier lookup of this query leads to is there already
       const earlier = Number(json.slice(1)) - 1;
-      return earlier < first ? (found[earlier] ?? null) : null;
-    });
+      return earlier < from ? (found[earlier] ?? null) : null;
+    }),
+  );
+}
+
+/** What `make` makes of each query's part of the reply, in which they stand in a row. */
+function eachPart<T>(queries: readonly (readonly string[])[], make: (from: number, to: number) => T): T[] {
+  let to = 0;
+  return queries.map(({ length }) => {
+    to += length;
+    return make(to - length, to);
   });
 }
