@@ -4,8 +4,9 @@ import { checkId, checkLockKey, type TokenFields } from "./fields.js";
 import { showAs } from "./inspect.js";
 import { Line } from "./line.js";
 import { Locks, Wait } from "./locks.js";
-import { lookupsFor } from "./lookups.js";
+import { type Lookup, lookupsFor } from "./lookups.js";
 import { checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
+import { Recent } from "./recent.js";
 import type { TokenRecord } from "./record.js";
 import { isDecisive, matchOf } from "./rules.js";
 import { checkRevision, save } from "./save.js";
@@ -20,7 +21,8 @@ const PAGE = 256;
  * A whole `TokenStore` over a {@link Backend}: it validates, matches, merges, counts revisions, tries again
  * after a lost race, keeps time limits, locks, and closes.
  *
- * A find is one read. A save is a read and a conditional write; more only where another save came between.
+ * A find is one read. A save is a read and a conditional write, or the write alone where this store has found or
+ * saved the record a moment ago; more only where another save came between.
  */
 export class BaseTokenStore implements TokenStore {
   readonly capabilities: Capabilities;
@@ -28,6 +30,7 @@ export class BaseTokenStore implements TokenStore {
   readonly #timeoutMs: number;
   readonly #limits: TimeLimits;
   readonly #saves = new Line();
+  readonly #recent = new Recent();
   readonly #locks: Locks | undefined;
   #state: "new" | "open" | "closed" = "new";
   #wasUsed = false;
@@ -64,25 +67,36 @@ export class BaseTokenStore implements TokenStore {
   async findToken(query: TokenInput): Promise<OAuthToken | null> {
     const fields = fieldsOf(query);
     const lookups = lookupsFor(fields, false);
-    const pick = (records: TokenRecord[]) => tokenOrNull(matchOf(records, fields, false));
-    return this.#call([fields], () =>
-      lookups.length === 0
-        ? null
-        : after(
-            this.#backend.read(lookups, (record) => isDecisive(record, fields)),
-            pick,
-          ),
-    );
+    const settles = (record: TokenRecord) => isDecisive(record, fields);
+    const pick = (records: TokenRecord[]) => matchOf(records, fields, false);
+    return this.#call([fields], () => (lookups.length === 0 ? null : this.#find(lookups, settles, pick)));
   }
 
   async findTokenById(id: string): Promise<OAuthToken | null> {
-    const checked = checkId(id);
+    const lookups = [{ kind: "id", key: checkId(id) }] as const;
     return this.#call([], () =>
-      after(
-        this.#backend.read([{ kind: "id", key: checked }], () => true),
-        ([record]) => tokenOrNull(record),
+      this.#find(
+        lookups,
+        () => true,
+        ([record]) => record,
       ),
     );
+  }
+
+  #find(
+    lookups: readonly Lookup[],
+    settles: (record: TokenRecord) => boolean,
+    pick: (records: TokenRecord[]) => TokenRecord | undefined,
+  ): MaybePromise<OAuthToken | null> {
+    const found = this.#backend.read(lookups, settles);
+    if (!isPromise(found)) return tokenOrNull(pick(found));
+    return found.then((records) => {
+      const record = pick(records);
+      const [first] = lookups;
+      if (record !== undefined)
+        this.#recent.remember(record, first?.kind === "userClient" ? first.key : null);
+      return tokenOrNull(record);
+    });
   }
 
   async saveToken(token: TokenInput, options: SaveOptions = {}): Promise<OAuthToken> {
@@ -98,7 +112,9 @@ export class BaseTokenStore implements TokenStore {
         seen,
         async () => {
           if (turn.ahead !== undefined) await turn.ahead;
-          return tokenOf(await save(this.#backend, { given: fields, ways, ifRevision, limit, seen }));
+          return tokenOf(
+            await save(this.#backend, { given: fields, ways, ifRevision, limit, recent: this.#recent, seen }),
+          );
         },
         limit,
       );
@@ -110,10 +126,12 @@ export class BaseTokenStore implements TokenStore {
 
   async deleteToken(id: string): Promise<void> {
     const checked = checkId(id);
+    this.#recent.forget(checked);
     await this.#call([], () => this.#backend.remove(checked));
   }
 
   async deleteTokens(): Promise<void> {
+    this.#recent.forgetAll();
     await this.#call([], () => this.#backend.clear());
   }
 
@@ -177,6 +195,7 @@ export class BaseTokenStore implements TokenStore {
 
   async #close(): Promise<void> {
     this.#state = "closed";
+    this.#recent.forgetAll();
     this.#locks?.stopWaiting(closedError());
     try {
       if (this.#underWay > 0) {
@@ -287,11 +306,6 @@ export class BaseTokenStore implements TokenStore {
 
 function tokenOrNull(record: TokenRecord | undefined): OAuthToken | null {
   return record === undefined ? null : tokenOf(record);
-}
-
-/** `use` of a value that may be there already: a backend in this process costs no turn of the event loop. */
-function after<A, B>(value: MaybePromise<A>, use: (value: A) => B): MaybePromise<B> {
-  return isPromise(value) ? value.then(use) : use(value);
 }
 
 function closedError(): TokenStoreError {

@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Backend } from "./backend.js";
+import type { Backend, MaybePromise } from "./backend.js";
 import { TokenStoreError } from "./errors.js";
 import type { TokenFields } from "./fields.js";
 import { keysOf, type Lookup, uniqueLookups } from "./lookups.js";
+import type { Recent } from "./recent.js";
 import type { TokenRecord } from "./record.js";
 import { hasToken, isDecisive, matchOf, mergeFields, sharedProperty, takenError } from "./rules.js";
 import { isPromise, type TimeLimit } from "./time-limit.js";
@@ -19,6 +20,7 @@ interface Saving {
   readonly ways: readonly Lookup[];
   readonly ifRevision: number | undefined;
   readonly limit: TimeLimit;
+  readonly recent: Recent;
   /** Gets every record that is handed to the backend: their secrets may turn up in its errors. */
   readonly seen: TokenFields[];
 }
@@ -28,10 +30,10 @@ interface Saving {
  * does both again where something did.
  */
 export async function save(backend: Backend, saving: Saving): Promise<TokenRecord> {
-  const { given, ways, ifRevision, limit, seen } = saving;
+  const { given, ways, ifRevision, limit, recent, seen } = saving;
   limit.check(); // the turn may have come too late
-  const read = ways.length === 0 ? [] : backend.read(ways, (record) => isDecisive(record, given));
-  let records = isPromise(read) ? await read : read;
+  const first = firstLook(backend, saving);
+  let records = isPromise(first) ? await first : first;
   let refused: TokenRecord | undefined;
   for (let attempt = 1; ; attempt++) {
     limit.check();
@@ -50,14 +52,29 @@ export async function save(backend: Backend, saving: Saving): Promise<TokenRecor
     }
     seen.push(record);
     const write = match === undefined ? backend.insert(record, keys) : backend.replace(record, keys, match);
-    if (isPromise(write) ? await write : write) return record;
+    if (isPromise(write) ? await write : write) {
+      // of a record that others save as well, what we know is soon out of date
+      if (isPromise(write) && refused === undefined) recent.remember(record, keys.userClient);
+      return record;
+    }
 
     // Somebody has changed the record, or has one of its values. Look at all that could be in the way.
     refused = record;
+    recent.forget(record.id);
     if (attempt > 1) await sleep(Math.random() * Math.min(2 ** attempt, MAX_BACKOFF_MS));
     limit.check();
     records = await backend.read([...ways, ...uniqueLookups(record, keys)], () => false);
   }
+}
+
+/** The records among which the match is. */
+function firstLook(backend: Backend, saving: Saving): MaybePromise<TokenRecord[]> {
+  const { given, ways, ifRevision, recent } = saving;
+  if (ways.length === 0) return [];
+  const known = recent.matchOf(given, ways);
+  // a revision that differs is an error only where the database says so
+  if (known !== undefined && (ifRevision ?? known.revision) === known.revision) return [known];
+  return backend.read(ways, (record) => isDecisive(record, given));
 }
 
 function newRecord(given: TokenFields): TokenRecord {
