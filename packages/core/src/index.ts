@@ -13,7 +13,8 @@ export {
   withoutSecrets,
 } from "./errors.js";
 export type { TokenFields } from "./fields.js";
-export { keysOf, type Lookup, type LookupKind, opaqueKey, type RecordKeys, UNIQUE_KEYS } from "./lookups.js";
+export { keysOf, type Lookup, type LookupKind, type RecordKeys, UNIQUE_KEYS } from "./lookups.js";
+export { opaqueKey } from "./opaque-key.js";
 export { checkMs, checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
 export { TOKEN_COLUMNS, type TokenColumn, type TokenRecord } from "./record.js";
 export { OAuthToken, type PlainToken, type TokenInput, UserSignature } from "./token.js";

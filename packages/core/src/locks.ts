@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Leases, MaybePromise } from "./backend.js";
 import { TokenStoreError } from "./errors.js";
 import { Line } from "./line.js";
-import { opaqueKey } from "./lookups.js";
+import { opaqueKey } from "./opaque-key.js";
 import { checkMs, invalidOption } from "./options.js";
 import type { TimeLimits } from "./time-limit.js";
 import type { Lease, LockOptions } from "./token-store.js";

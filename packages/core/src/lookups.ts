@@ -1,6 +1,7 @@
-import { hash } from "node:crypto";
 import type { TokenFields } from "./fields.js";
+import { opaqueKey } from "./opaque-key.js";
 import type { TokenRecord } from "./record.js";
+import { UserKeys } from "./user-keys.js";
 
 /**
  * The keys that lead to a record. Opaque: a backend compares them and nothing else, so that exact
@@ -39,45 +40,33 @@ export interface Lookup {
 }
 
 /**
- * An opaque key for some text: 43 characters of base64url (a SHA-256), the same for the same parts
- * everywhere. A value can't be read back from it.
- * @param parts what makes the key; null counts as a part of its own
- * @returns the key
- */
-export function opaqueKey(...parts: readonly (string | null)[]): string {
-  let text = "";
-  // each part with its length in front, so that no two lists of parts make the same text
-  for (const part of parts) text += part === null ? "-" : `${part.length}:${part}`;
-  return hash("sha256", text, "base64url");
-}
-
-/**
  * The keys under which a record is found.
  * @param fields the record, or the fields of a token
  * @returns a key for each kind, null where the fields have no value for it
  */
 export function keysOf(fields: TokenFields): RecordKeys {
   const { userName, clientId, grantToken, refreshToken, accessToken } = fields;
+  const ofUser = userName === null ? null : UserKeys.of(userName);
   return {
-    userClient: userName === null ? null : opaqueKey("userClient", userName, clientId),
+    userClient: ofUser === null ? null : ofUser.userClient(clientId),
     grantToken: grantToken === null ? null : opaqueKey("grantToken", grantToken),
     refreshToken: refreshToken === null ? null : opaqueKey("refreshToken", refreshToken),
     accessToken: accessToken === null ? null : opaqueKey("accessToken", accessToken),
-    user: userName === null ? null : opaqueKey("user", userName),
+    user: ofUser === null ? null : ofUser.user,
   };
 }
 
-// A digest costs most of a find in memory, and a backend that stops early never needs the later ones.
+// A backend that stops early never needs the later digests.
 class LazyLookup implements Lookup {
   readonly kind: LookupKind;
-  readonly #parts: readonly (string | null)[];
+  readonly #make: () => string;
   #key: string | undefined;
-  constructor(kind: LookupKind, ...parts: readonly (string | null)[]) {
+  constructor(kind: LookupKind, make: () => string) {
     this.kind = kind;
-    this.#parts = parts;
+    this.#make = make;
   }
   get key(): string {
-    this.#key ??= opaqueKey(this.kind, ...this.#parts);
+    this.#key ??= this.#make();
     return this.#key;
   }
 }
@@ -93,18 +82,19 @@ export function lookupsFor(query: TokenFields, past: boolean): Lookup[] {
     if (!past) return lookups;
   }
   if (query.userName !== null) {
+    const ofUser = UserKeys.of(query.userName);
     if (query.clientId === null) {
-      lookups.push(new LazyLookup("user", query.userName));
+      lookups.push({ kind: "user", key: ofUser.user });
     } else {
       lookups.push(
-        new LazyLookup("userClient", query.userName, query.clientId),
-        new LazyLookup("userClient", query.userName, null),
+        { kind: "userClient", key: ofUser.userClient(query.clientId) },
+        new LazyLookup("userClient", () => ofUser.userClient(null)),
       );
     }
   }
   for (const kind of ["grantToken", "refreshToken", "accessToken"] as const) {
     const value = query[kind];
-    if (value !== null) lookups.push(new LazyLookup(kind, value));
+    if (value !== null) lookups.push(new LazyLookup(kind, () => opaqueKey(kind, value)));
   }
   return lookups;
 }

@@ -1,10 +1,11 @@
+import { BoundedMap } from "./bounded-map.js";
 import type { TokenFields } from "./fields.js";
 import type { Lookup } from "./lookups.js";
 import type { TokenRecord } from "./record.js";
 
 /** How long a record is good for: longer than a refresh takes, short enough that seldom another process saves meanwhile. */
 const FRESH_MS = 10_000;
-/** How many entries there are at most, two for most records; and how long a record's texts are, all together. */
+/** How many entries there are, two for most records; and how long a record's texts are, all together. */
 const MOST_ENTRIES = 2000;
 const MOST_CHARACTERS = 16_384;
 
@@ -15,27 +16,19 @@ const MOST_CHARACTERS = 16_384;
  */
 export class Recent {
   /** By id, and by the key of the user with its client. */
-  readonly #seen = new Map<string, Seen>();
+  readonly #seen = new BoundedMap<Seen>(MOST_ENTRIES);
 
   /** @param userClient a key of a user with a client that led to it, or null */
   remember(record: TokenRecord, userClient: string | null): void {
-    if (lengthOf(record) > MOST_CHARACTERS) return this.forget(record.id);
+    if (lengthOf(record) > MOST_CHARACTERS) {
+      this.forget(record.id);
+      return;
+    }
     const seen = this.#seen.get(record.id) ?? new Seen();
     seen.record = record;
     seen.until = performance.now() + FRESH_MS;
-    this.#keep(record.id, seen);
-    if (userClient !== null) this.#keep(userClient, seen);
-  }
-
-  // The oldest entry goes, even if it was used since: to move each to the end would cost every find more than the
-  // read that is saved now and then.
-  #keep(key: string, seen: Seen): void {
-    this.#seen.set(key, seen);
-    if (this.#seen.size <= MOST_ENTRIES) return;
-    for (const oldest of this.#seen.keys()) {
-      this.#seen.delete(oldest);
-      return;
-    }
+    this.#seen.set(record.id, seen);
+    if (userClient !== null) this.#seen.set(userClient, seen);
   }
 
   /**
