@@ -1,7 +1,7 @@
 // Faults in opening, sharing and closing: §5.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { wrap } from "./change.mjs";
+import { plainOf, wrap } from "./change.mjs";
 
 const naming = (change) => (backend) => {
   backend.namespace = JSON.stringify(change(JSON.parse(backend.namespace)));
@@ -171,5 +171,21 @@ export const sharings = [
           return cache.get(key);
         };
       }),
+  },
+  {
+    name: "a save merges into what its own store saw last",
+    paragraphs: ["3.5", "5.5"],
+    case: "by turns on two stores",
+    store: (store) => {
+      const seen = new Map();
+      wrap(store, "saveToken", (save) => async (token, options) => {
+        const user = plainOf(token).userSignature?.name;
+        const saved = await save({ ...seen.get(user), ...plainOf(token) }, options);
+        const { id: _id, revision: _revision, ...fields } = saved.toPlain();
+        const given = Object.entries(fields).filter(([, value]) => value !== null);
+        if (user !== undefined) seen.set(user, Object.fromEntries(given));
+        return saved;
+      });
+    },
   },
 ];

@@ -12,16 +12,19 @@ const TRIES_PER_ROUND = 20;
 /** How long a sequence that fails may be made shorter. */
 const SHORTENING_MS = 20_000;
 
-type Call =
+type Action =
   | { readonly method: "saveToken" | "findToken"; readonly argument: TokenInput }
   | { readonly method: "findTokenById" | "deleteToken"; readonly argument: string }
   | { readonly method: "deleteTokens" | "getTokens" };
+
+/** `by`: which of the stores is called. */
+type Call = Action & { readonly by: number };
 
 // Small pools, so that calls meet each other's records all the time.
 const PLAIN = ["a", "b", "c"] as const;
 const HARD = ["a'--", "A'--", "a'-- ", "\u00e9\0", "e\u0301\0", '{"$ne":1}', "*"] as const;
 
-function callsOf(texts: readonly string[]): fc.Arbitrary<Call[]> {
+function callsOf(texts: readonly string[], stores: number): fc.Arbitrary<Call[]> {
   const text = fc.constantFrom(...texts);
   const token: fc.Arbitrary<TokenInput> = fc.record(
     {
@@ -36,14 +39,16 @@ function callsOf(texts: readonly string[]): fc.Arbitrary<Call[]> {
     },
     { requiredKeys: [] },
   );
-  const call: fc.Arbitrary<Call> = fc.oneof(
-    { weight: 8, arbitrary: token.map((argument): Call => ({ method: "saveToken", argument })) },
-    { weight: 5, arbitrary: token.map((argument): Call => ({ method: "findToken", argument })) },
-    { weight: 1, arbitrary: text.map((argument): Call => ({ method: "findTokenById", argument })) },
-    { weight: 2, arbitrary: text.map((argument): Call => ({ method: "deleteToken", argument })) },
-    { weight: 1, arbitrary: fc.constant<Call>({ method: "getTokens" }) },
-    { weight: 1, arbitrary: fc.constant<Call>({ method: "deleteTokens" }) },
+  const action: fc.Arbitrary<Action> = fc.oneof(
+    { weight: 8, arbitrary: token.map((argument): Action => ({ method: "saveToken", argument })) },
+    { weight: 5, arbitrary: token.map((argument): Action => ({ method: "findToken", argument })) },
+    { weight: 1, arbitrary: text.map((argument): Action => ({ method: "findTokenById", argument })) },
+    { weight: 2, arbitrary: text.map((argument): Action => ({ method: "deleteToken", argument })) },
+    { weight: 1, arbitrary: fc.constant<Action>({ method: "getTokens" }) },
+    { weight: 1, arbitrary: fc.constant<Action>({ method: "deleteTokens" }) },
   );
+  const by = fc.nat(stores - 1);
+  const call = fc.tuple(action, by).map(([done, store]): Call => ({ ...done, by: store }));
   return fc.array(call, { minLength: 1, maxLength: 20 });
 }
 
@@ -107,23 +112,27 @@ function withoutOrder({ savedBy: _, ...record }: ModelRecord): object {
   return record;
 }
 
-async function makeAll(calls: readonly Call[], store: TokenStore): Promise<void> {
-  await store.deleteTokens();
+async function makeAll(calls: readonly Call[], stores: readonly TokenStore[]): Promise<void> {
+  await stores[0]?.deleteTokens();
   const model = new Model();
-  for (const call of calls) await make(call, store, model);
-  await compareAll(store, model);
+  for (const call of calls) await make(call, stores[call.by]!, model);
+  for (const store of stores) await compareAll(store, model);
 }
 
-/** Compares a store with the model. A sequence that fails is made as short as it can be, and made once more. */
+/**
+ * Compares stores of one space with the model. A sequence that fails is made as short as it can be, and made once
+ * more.
+ */
 async function compare(
-  { store, seed, rounds, startOver, note }: Kit,
+  { seed, rounds, startOver, note }: Kit,
   texts: readonly string[],
+  stores: readonly TokenStore[],
 ): Promise<void> {
   let failedAt = Number.POSITIVE_INFINITY;
-  const property = fc.asyncProperty(callsOf(texts), async (calls) => {
+  const property = fc.asyncProperty(callsOf(texts, stores.length), async (calls) => {
     if (Date.now() - failedAt > SHORTENING_MS) return; // short enough: where calls hang, each look takes its time
     try {
-      await makeAll(calls, store);
+      await makeAll(calls, stores);
     } catch (error) {
       failedAt = Math.min(failedAt, Date.now());
       throw error;
@@ -134,8 +143,11 @@ async function compare(
   const calls = result.counterexample?.[0] ?? [];
   startOver();
   note(`(random calls, made as short as they can be; seed ${seed} makes them again)`)("");
-  await makeAll(calls, store); // its story, and nothing else, is what is told
-  const told = calls.map((call) => `store.${call.method}(${"argument" in call ? show(call.argument) : ""})`);
+  await makeAll(calls, stores); // its story, and nothing else, is what is told
+  const told = calls.map((call) => {
+    const store = stores.length === 1 ? "store" : `store ${call.by + 1}`;
+    return `${store}.${call.method}(${"argument" in call ? show(call.argument) : ""})`;
+  });
   const why = isError(result.errorInstance) ? result.errorInstance.message : result.errorInstance;
   fail(`these calls to come to the same each time: ${told.join(", ")}`, `at first a failure:\n${why}`);
 }
@@ -165,12 +177,19 @@ export const random: Case[] = [
     checks: MODELLED,
     name: "random sequences of calls come to what a plain model of the contract comes to",
     roundMs: 40_000,
-    run: (kit) => compare(kit, PLAIN),
+    run: (kit) => compare(kit, PLAIN, [kit.store]),
   },
   {
     checks: ["2.7a", "2.7b", "1.4c"],
     name: "random sequences of calls with hostile text come to what the model comes to",
     roundMs: 40_000,
-    run: (kit) => compare(kit, HARD),
+    run: (kit) => compare(kit, HARD, [kit.store]),
+  },
+  {
+    checks: ["3.5d", "5.5d"],
+    name: "random sequences of calls by turns on two stores of one space come to what the model comes to",
+    needs: ["shared"],
+    roundMs: 40_000,
+    run: async (kit) => compare(kit, PLAIN, [kit.store, await kit.open()]),
   },
 ];
