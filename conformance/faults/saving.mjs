@@ -118,7 +118,7 @@ export const savings = [
   {
     name: "whose the user is is looked at before the write, not by it",
     paragraphs: ["3.4"],
-    case: "first saves of one user with one client at once",
+    case: "first saves of one user from many processes at once",
     backend: (backend) =>
       // without its user, the record is not in the way of another's
       wrap(backend, "insert", (insert) => async (record, keys) => {
