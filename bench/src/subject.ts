@@ -1,8 +1,11 @@
-/** A way to keep tokens that is measured: one of our stores, the bare driver under it, or a peer. */
+/**
+ * A way to keep tokens that is measured: one of our stores, the bare driver under it, or a peer. Our store asked in
+ * another way (`ours otherwise`) is shown beside them and not compared.
+ */
 export interface Subject {
   /** As the report calls it: the package's name, for the bare driver the driver's. */
   readonly name: string;
-  readonly kind: "ours" | "driver" | "peer";
+  readonly kind: "ours" | "ours otherwise" | "driver" | "peer";
   /** How many tokens it holds. */
   readonly size: number;
   /** What holds once its save has resolved, in a few words. */

@@ -25,3 +25,14 @@ export function queryOf(i: number): TokenInput & { userSignature: { name: string
   queries[i] = query;
   return query;
 }
+
+/** What a program asks for that knows nothing but the refresh token. */
+export function tokenQueryOf(i: number): TokenInput {
+  return { refreshToken: tokenOf(i).refreshToken };
+}
+
+/** What a program saves that knows nothing but the refresh token and what a refresh with it came to. */
+export function refreshOf(i: number, version: number): TokenInput {
+  const { refreshToken, accessToken, expiresAt } = tokenOf(i, version);
+  return { refreshToken, accessToken, expiresAt };
+}
