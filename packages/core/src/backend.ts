@@ -68,7 +68,7 @@ export interface Backend {
    * has `previous.etag`, and none of the keys belongs to another record.
    * @param record what to keep from now on
    * @param keys what leads to it from now on; what led to `previous` alone leads nowhere any more
-   * @param previous the record as it was read
+   * @param previous the record as it was read or saved, up to ten seconds ago
    * @returns whether it was replaced
    */
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): MaybePromise<boolean>;
