@@ -54,8 +54,9 @@ of keyv, and Shopify's session storages. \`npx --yes pnpm bench\` measures all o
 **How it is measured.** In each setting all of them take turns of a fraction of a second, round after round, so that
 a slow minute of the machine meets everyone. The rate is the median of the rounds. In brackets: how long one call took,
 median and 99th percentile. Comparisons are made round by round. *Find* looks a token up by user and client, or by the
-key that the peer has for it; *save* stores a new access token of a user that is known. The servers run on the same
-machine, so the network costs next to nothing here. Compare within a table, not between machines.
+key that the peer has for it; *save* stores a new access token of a user whose token was found or saved a moment ago,
+as after a refresh. The servers run on the same machine, so the network costs next to nothing here. Compare within a
+table, not between machines.
 
 **Read the durability first.** A save that waits for the disk can't be as fast as one that does not.
 
