@@ -32,6 +32,7 @@ export function mysqlSchema(options: MysqlSchemaOptions = {}): string[] {
   const text = `CHARACTER SET utf8mb4 COLLATE ${collation}`;
   const opaque = "CHARACTER SET ascii COLLATE ascii_bin";
   const end = `ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=${collation} COMMENT='${schemaComment(SCHEMA_VERSION)}'`;
+  // by_user has no saved_at, though the newest is looked for: each save would have to move its entry
   return [
     `CREATE TABLE IF NOT EXISTS ${quoteName(table)} (
   \`namespace\` VARCHAR(255) ${text} NOT NULL,
@@ -59,7 +60,7 @@ export function mysqlSchema(options: MysqlSchemaOptions = {}): string[] {
   UNIQUE KEY \`by_grant_token\` (\`namespace\`, \`grant_token_key\`),
   UNIQUE KEY \`by_refresh_token\` (\`namespace\`, \`refresh_token_key\`),
   UNIQUE KEY \`by_access_token\` (\`namespace\`, \`access_token_key\`),
-  KEY \`by_user\` (\`namespace\`, \`user_key\`, \`saved_at\`),
+  KEY \`by_user\` (\`namespace\`, \`user_key\`),
   KEY \`by_age\` (\`namespace\`, \`created_at\`, \`id\`)
 ) ${end}`,
     `CREATE TABLE IF NOT EXISTS ${quoteName(table + LOCKS_SUFFIX)} (
