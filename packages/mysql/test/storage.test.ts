@@ -108,13 +108,15 @@ await describeOnBoth(({ url, name, container }) => {
         adoption: undefined,
         end: undefined,
       });
-      const keys = keysOf({
-        userName: "u7",
-        clientId: "c",
-        grantToken: "g7",
-        refreshToken: "r7",
-        accessToken: "a7",
-      } as TokenRecord);
+      const keysOfUser = (i: number) =>
+        keysOf({
+          userName: `u${i}`,
+          clientId: "c",
+          grantToken: `g${i}`,
+          refreshToken: `r${i}`,
+          accessToken: `a${i}`,
+        } as TokenRecord);
+      const keys = keysOfUser(7);
       const kinds = ["userClient", "grantToken", "refreshToken", "accessToken", "user"] as const;
       const lookups = [
         { kind: "id" as const, key: "7" },
@@ -126,12 +128,13 @@ await describeOnBoth(({ url, name, container }) => {
       // the first record that is found does not settle it
       const records = await backend.read(lookups, () => false);
       expect(records.map(({ id }) => id)).toEqual(["7", "7", "7", "7", "7", "7"]);
-      await backend.read([lookups[1]!, lookups[1]!], () => true);
+      // a user with a client or else with none; the second time it is known which
+      for (let i = 0; i < 2; i++) await backend.read([lookups[1]!, lookups[1]!], () => true);
       await backend.scan({ createdAt: records[0]!.createdAt, id: "7" }, 10);
       // two at once, in one statement
-      const byUser = [lookups[1]!, lookups[1]!];
-      await Promise.all([backend.read(byUser, () => true), backend.read(byUser, () => true)]);
-      expect(statements).toHaveLength(6);
+      const either = [8, 9].map((i) => ({ kind: "userClient" as const, key: keysOfUser(i).userClient! }));
+      await Promise.all([backend.read(either, () => true), backend.read(either, () => true)]);
+      expect(statements).toHaveLength(7);
       pool.end();
       const connection = await createConnection(url);
       // MySQL draws a tree unless told otherwise, and MariaDB knows no other format
@@ -157,14 +160,31 @@ await describeOnBoth(({ url, name, container }) => {
         ["PRIMARY", ...each],
         each,
         ["by_user_client", "by_user_client"],
+        ["by_user_client"],
         ["by_age"],
         ["by_user_client", "by_user_client", "by_user_client", "by_user_client"],
       ]);
     });
 
-    it("makes one round trip of a find, and two of a save where nobody contends", async () => {
+    it("finds what was saved last of many records of one user", async () => {
+      await using store = open();
+      const user = { userSignature: { name: "u" } };
+      for (let i = 0; i < 60; i++) {
+        await store.saveToken({ ...user, id: `${i}`, clientId: `c${i}`, refreshToken: `r${i}` });
+      }
+      for (const id of ["17", "59", "0"]) {
+        await sql(url, "UPDATE ?? SET saved_at = IF(id = ?, 2000, 1000 + MOD(CRC32(id), 999))", [table, id]);
+        expect((await store.findToken(user))?.id).toBe(id);
+        const at = await Promise.all([store.findToken(user), store.findToken(user), store.findToken(user)]);
+        expect(at.map((token) => token?.id)).toEqual([id, id, id]);
+        expect((await store.findToken({ ...user, refreshToken: "r30" }))?.id).toBe(id);
+      }
+    });
+
+    it("makes one round trip of a find, and one or two of a save where nobody contends", async () => {
       const pool = createPool({ uri: url, connectionLimit: 1 });
       await using store = new MysqlTokenStore({ pool, table });
+      await using other = new MysqlTokenStore({ pool, table });
       const token = (i: number, accessToken = `a${i}`) => ({
         userSignature: { name: `u${i}` },
         clientId: "c",
@@ -178,16 +198,32 @@ await describeOnBoth(({ url, name, container }) => {
           () => store.findToken({ userSignature: { name: "u1" }, clientId: "c" }),
           1,
         ],
+        "a find of a user who has no client": [
+          () => store.findToken({ userSignature: { name: "u0" }, clientId: "c" }),
+          1,
+        ],
         "a find of nobody": [() => store.findToken({ userSignature: { name: "x" }, clientId: "c" }), 1],
         "a find by user": [() => store.findToken({ userSignature: { name: "u1" } }), 1],
         "a find by token": [() => store.findToken({ refreshToken: "r1" }), 1],
         "a find by all of it": [() => store.findToken(token(1, "another")), 1],
         "a find by id": [() => store.findTokenById("1"), 1],
-        "a save of what is there": [() => store.saveToken(token(1, `new-${++serial}`)), 2],
+        "a save of what was saved a moment ago": [() => store.saveToken(token(1, `new-${++serial}`)), 1],
+        "a save of what was found a moment ago, by another store": [
+          async () => {
+            await other.findToken({ userSignature: { name: "u1" }, clientId: "c" });
+            await other.saveToken(token(1, `other-${++serial}`));
+          },
+          2,
+        ],
+        "a save by a token alone": [
+          () => store.saveToken({ refreshToken: "r1", accessToken: `new-${++serial}` }),
+          2,
+        ],
         "a save of somebody new": [() => store.saveToken(token(100 + ++serial)), 2],
-        "a save by id": [() => store.saveToken({ id: "1", accessToken: `by-id-${++serial}` }), 2],
+        "a save by id": [() => store.saveToken({ id: "1", accessToken: `by-id-${++serial}` }), 1],
       };
       await store.saveToken({ ...token(1), id: "1" });
+      await store.saveToken({ userSignature: { name: "u0" }, refreshToken: "r0" });
       for (const [name, [call, trips]] of Object.entries(calls)) {
         // the first time on a connection each statement is prepared, which is a round trip of its own
         for (let i = 0; i < 3; i++) await call();
@@ -197,6 +233,35 @@ await describeOnBoth(({ url, name, container }) => {
         expect(after.Com_stmt_execute! - before.Com_stmt_execute!, name).toBe(trips);
         expect(after.Com_stmt_prepare, name).toBe(before.Com_stmt_prepare);
       }
+      await store.close();
+      await other.close();
+      await pool.end();
+    });
+
+    it("asks once more where what it found before is gone", async () => {
+      const pool = createPool({ uri: url, connectionLimit: 1 });
+      await using store = new MysqlTokenStore({ pool, table });
+      await using other = open();
+      const userSignature = { name: "u" };
+      await store.findTokenById("none"); // opens it
+      const find = async () => {
+        const before = await executions(pool);
+        const found = await store.findToken({ userSignature, clientId: "c" });
+        const after = await executions(pool);
+        return [found?.id, found?.clientId, after.Com_stmt_execute! - before.Com_stmt_execute!];
+      };
+      await other.saveToken({ id: "1", userSignature, clientId: "c", refreshToken: "r" });
+      for (let i = 0; i < 3; i++) expect(await find()).toEqual(["1", "c", 1]);
+      await other.deleteToken("1");
+      expect(await find()).toEqual([undefined, undefined, 2]);
+      expect(await find()).toEqual([undefined, undefined, 1]);
+      await other.saveToken({ id: "2", userSignature, refreshToken: "r" });
+      expect(await find()).toEqual(["2", null, 1]);
+      await other.saveToken({ id: "2", clientId: "c", refreshToken: "r" });
+      for (let i = 0; i < 2; i++) expect(await find()).toEqual(["2", "c", 1]);
+      await other.deleteTokens();
+      await other.saveToken({ id: "3", userSignature, refreshToken: "r" });
+      expect(await find()).toEqual(["3", null, 2]);
       await store.close();
       await pool.end();
     });
