@@ -4,6 +4,7 @@ import { checkId, checkLockKey, type TokenFields } from "./fields.js";
 import { showAs } from "./inspect.js";
 import { Line } from "./line.js";
 import { Locks, Wait } from "./locks.js";
+import { look } from "./look.js";
 import { type Lookup, lookupsFor } from "./lookups.js";
 import { checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
 import { Recent } from "./recent.js";
@@ -21,8 +22,9 @@ const PAGE = 256;
  * A whole `TokenStore` over a {@link Backend}: it validates, matches, merges, counts revisions, tries again
  * after a lost race, keeps time limits, locks, and closes.
  *
- * A find is one read. A save is a read and a conditional write, or the write alone where this store has found or
- * saved the record a moment ago; more only where another save came between.
+ * A find is one read, or two where the record that was found before is gone. A save is a read and a conditional write,
+ * or the write alone where this store has found or saved the record a moment ago; more only where another save came
+ * between.
  */
 export class BaseTokenStore implements TokenStore {
   readonly capabilities: Capabilities;
@@ -88,13 +90,16 @@ export class BaseTokenStore implements TokenStore {
     settles: (record: TokenRecord) => boolean,
     pick: (records: TokenRecord[]) => TokenRecord | undefined,
   ): MaybePromise<OAuthToken | null> {
-    const found = this.#backend.read(lookups, settles);
+    const found = look(this.#backend, lookups, settles, this.#recent);
     if (!isPromise(found)) return tokenOrNull(pick(found));
     return found.then((records) => {
       const record = pick(records);
-      const [first] = lookups;
-      if (record !== undefined)
-        this.#recent.remember(record, first?.kind === "userClient" ? first.key : null);
+      if (record !== undefined) {
+        const first = lookups[0]!;
+        // a match that has a client has the one of the query, and so its key
+        const isFirst = first.kind === "userClient" && record.userName !== null && record.clientId !== null;
+        this.#recent.remember(record, isFirst ? first.key : null);
+      }
       return tokenOrNull(record);
     });
   }

@@ -10,15 +10,15 @@ const MOST_ENTRIES = 2000;
 const MOST_CHARACTERS = 16_384;
 
 /**
- * The records that were found or saved here a moment ago. A save of one of them goes straight to its conditional
- * write, which the backend refuses where the record has changed since: so the usual find, refresh and save need no
- * second read. Nothing is ever found here.
+ * The records that were found or saved here a moment ago, and which keys led to them. A save of one of them goes
+ * straight to its conditional write, which the backend refuses where the record has changed since: so the usual find,
+ * refresh and save need no second read. Nothing is ever found here.
  */
 export class Recent {
   /** By id, and by the key of the user with its client. */
   readonly #seen = new BoundedMap<Seen>(MOST_ENTRIES);
 
-  /** @param userClient a key of a user with a client that led to it, or null */
+  /** @param userClient its key of a user with a client, or null where that is not known */
   remember(record: TokenRecord, userClient: string | null): void {
     if (lengthOf(record) > MOST_CHARACTERS) {
       this.forget(record.id);
@@ -44,9 +44,20 @@ export class Recent {
     return undefined;
   }
 
+  /** Whether this key, or id, led to a record when it was asked for last. It need not be a moment ago. */
+  hasLed(key: string): boolean {
+    return this.#seen.get(key)?.record !== undefined;
+  }
+
+  /** It leads there no more. */
+  missed(key: string): void {
+    this.#seen.delete(key);
+  }
+
+  /** The record may have changed, or be gone. */
   forget(id: string): void {
     const seen = this.#seen.get(id);
-    if (seen !== undefined) seen.until = 0;
+    if (seen !== undefined) seen.record = undefined;
   }
 
   forgetAll(): void {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend, MaybePromise } from "./backend.js";
 import { TokenStoreError } from "./errors.js";
 import type { TokenFields } from "./fields.js";
+import { look } from "./look.js";
 import { keysOf, type Lookup, uniqueLookups } from "./lookups.js";
 import type { Recent } from "./recent.js";
 import type { TokenRecord } from "./record.js";
@@ -74,7 +75,7 @@ function firstLook(backend: Backend, saving: Saving): MaybePromise<TokenRecord[]
   const known = recent.matchOf(given, ways);
   // a revision that differs is an error only where the database says so
   if (known !== undefined && (ifRevision ?? known.revision) === known.revision) return [known];
-  return backend.read(ways, (record) => isDecisive(record, given));
+  return look(backend, ways, (record) => isDecisive(record, given), recent);
 }
 
 function newRecord(given: TokenFields): TokenRecord {

@@ -5,9 +5,12 @@ import { FakeBackend } from "./fake-backend.js";
 /** As far away as a server, and it counts what it is asked. */
 class Remote extends FakeBackend {
   calls: string[] = [];
+  /** How many lookups each read had. */
+  lookups: number[] = [];
 
   override async read(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
     this.calls.push("read");
+    this.lookups.push(lookups.length);
     return super.read(lookups);
   }
   override async insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
@@ -35,6 +38,7 @@ beforeEach(async () => {
   other = new BaseTokenStore(backend);
   id = (await other.saveToken(first)).id ?? "";
   backend.calls = [];
+  backend.lookups = [];
 });
 
 afterEach(() => {
@@ -167,5 +171,46 @@ describe("a save looks first", () => {
     await local.findToken(ann);
     await local.saveToken(first);
     expect(reads).toBe(3);
+  });
+});
+
+describe("what was found before is looked for by its key alone", () => {
+  it("by user and client", async () => {
+    for (let i = 0; i < 3; i++) expect(await store.findToken(ann)).toMatchObject({ id });
+    expect(await store.findToken(first)).toMatchObject({ id });
+    expect(backend.lookups).toEqual([2, 1, 1, 1]);
+  });
+
+  it("by a save too, long after it was found", async () => {
+    vi.useFakeTimers({ toFake: ["performance"] });
+    await store.findToken(ann);
+    vi.advanceTimersByTime(3_600_000);
+    expect(await store.saveToken({ ...first, accessToken: "a-2" })).toMatchObject({ id, revision: 2 });
+    expect(backend.lookups).toEqual([2, 1]);
+  });
+
+  it("and once more by all, where it is gone", async () => {
+    await store.findToken(ann);
+    await other.deleteToken(id);
+    expect(await store.findToken(ann)).toBeNull();
+    expect(await store.findToken(ann)).toBeNull();
+    expect(backend.lookups).toEqual([2, 1, 2, 2]);
+  });
+
+  it("and once more by all, where it is another client's now", async () => {
+    await store.findToken(ann);
+    await other.saveToken({ id, clientId: "another" });
+    expect(await store.findToken(ann)).toBeNull();
+    expect(await store.findToken({ ...ann, clientId: "another" })).toMatchObject({ id });
+    expect(await store.findToken(ann)).toBeNull();
+    expect(backend.lookups).toEqual([2, 1, 2, 2, 2]);
+  });
+
+  it("but not where the user's record has no client: it is not by that key that it was found", async () => {
+    await other.saveToken({ userSignature: { name: "bob" }, refreshToken: "r-bob" });
+    backend.lookups = [];
+    const bob = { userSignature: { name: "bob" }, clientId: "app" };
+    for (let i = 0; i < 3; i++) expect(await store.findToken(bob)).toMatchObject({ refreshToken: "r-bob" });
+    expect(backend.lookups).toEqual([2, 2, 2]);
   });
 });

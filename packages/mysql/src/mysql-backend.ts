@@ -17,9 +17,6 @@ import { kindsOf, type PreparedStatement, RecordStatements } from "./record-stat
 import { openSchema, type SchemaSettings } from "./schema.js";
 import { textWayOver } from "./text.js";
 
-/** How many keys a store remembers that led to a record. */
-const MOST_KNOWN = 10_000;
-
 export interface MysqlBackendSettings extends SchemaSettings {
   readonly namespace: string;
   readonly secrets: readonly string[];
@@ -40,8 +37,6 @@ export class MysqlBackend implements Backend {
   readonly #settings: MysqlBackendSettings;
   /** By the kinds of their lookups. */
   readonly #queues = new Map<string, ReadQueue>();
-  /** Keys of a user with a client that led to a record when they were asked for last. */
-  readonly #known = new Set<string>();
   #statements!: RecordStatements;
 
   constructor(connections: Connections, settings: MysqlBackendSettings) {
@@ -71,33 +66,20 @@ export class MysqlBackend implements Backend {
   }
 
   async read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): Promise<TokenRecord[]> {
-    const first = lookups[0]!;
-    if (lookups.length === 1) return this.#first(lookups);
-    // To look for what comes behind it too would take the server a sixth of the time of the whole find.
-    if (first.kind === "userClient" && this.#known.has(first.key)) {
-      const found = await this.#first([first]);
-      if (found.some(settles)) return found;
-      this.#known.delete(first.key);
-    }
-    const found = await this.#first(lookups);
-    const [record] = found;
-    if (record === undefined) return found;
+    const first = (await this.#queueFor(lookups).read(this.#statements.valuesOfFirst(lookups))).map(recordOf);
     // Seldom: the first record that was found is of another user or client, so that the others count too.
-    if (!settles(record)) return this.#select(this.#statements.all(lookups));
-    // a record with user and client that settles it has those that were asked for, and so their key
-    if (first.kind === "userClient" && record.userName !== null && record.clientId !== null) {
-      if (this.#known.size >= MOST_KNOWN) this.#known.clear();
-      this.#known.add(first.key);
+    if (lookups.length > 1 && first.length > 0 && !first.some(settles)) {
+      return this.#select(this.#statements.all(lookups));
     }
-    return found;
+    return first;
   }
 
   insert(record: TokenRecord, keys: RecordKeys): Promise<boolean> {
-    return this.#write(this.#statements.insert([{ record, keys }]), keys);
+    return this.#write(this.#statements.insert([{ record, keys }]));
   }
 
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): Promise<boolean> {
-    return this.#write(this.#statements.replace(record, keys, previous), keys);
+    return this.#write(this.#statements.replace(record, keys, previous));
   }
 
   async remove(id: string): Promise<void> {
@@ -119,11 +101,6 @@ export class MysqlBackend implements Backend {
     return explainError(error, "Make them with the SQL in the README (mysqlSchema() gives it too)");
   }
 
-  /** The record that the first of these leads to that leads to one. */
-  async #first(lookups: readonly Lookup[]): Promise<TokenRecord[]> {
-    return (await this.#queueFor(lookups).read(this.#statements.valuesOfFirst(lookups))).map(recordOf);
-  }
-
   #queueFor(lookups: readonly Lookup[]): ReadQueue {
     const name = kindsOf(lookups);
     let queue = this.#queues.get(name);
@@ -139,15 +116,13 @@ export class MysqlBackend implements Backend {
     return (await this.#connections.run(sql, values)).rows.map(recordOf);
   }
 
-  async #write({ sql, values }: PreparedStatement, { userClient }: RecordKeys): Promise<boolean> {
+  async #write({ sql, values }: PreparedStatement): Promise<boolean> {
     try {
-      if ((await this.#connections.run(sql, values)).affectedRows > 0) return true;
+      return (await this.#connections.run(sql, values)).affectedRows > 0;
     } catch (error) {
-      if (errnoOf(error) !== DUPLICATE) throw error;
+      if (errnoOf(error) === DUPLICATE) return false;
+      throw error;
     }
-    // what is read next is all that may be in the way
-    if (userClient !== null) this.#known.delete(userClient);
-    return false;
   }
 }
 
