@@ -6,7 +6,7 @@ interface Waiting<Q, A> {
 
 /**
  * Makes one request of the calls that are made in one turn of the event loop: where many are, each would cost
- * less than its own request. A call that is alone goes out at the end of its turn, and waits for nobody.
+ * less than its own request. Where one call comes after the other, each goes out at once, and waits for nobody.
  */
 export class Batch<Q, R, A> {
   readonly #ask: (queries: readonly Q[]) => Promise<readonly R[]>;
@@ -14,6 +14,9 @@ export class Batch<Q, R, A> {
   readonly #isFull: (queries: number, bytes: number) => boolean;
   #waiting: Waiting<Q, A>[] = [];
   #bytes = 0;
+  #underWay = 0;
+  /** Whether the last request was of one call: the next is likely to be alone too. */
+  #wasAlone = true;
 
   /**
    * @param ask sends some queries in one request, and has a reply for each, in their order
@@ -32,11 +35,31 @@ export class Batch<Q, R, A> {
 
   /** @param bytes about how long the query is */
   add(query: Q, bytes: number): Promise<A> {
+    if (this.#wasAlone && this.#underWay === 0) return this.#sendAlone(query);
     return new Promise((resolve, reject) => {
       if (this.#waiting.push({ query, resolve, reject }) === 1) process.nextTick(this.#flush);
       this.#bytes += bytes;
       if (this.#isFull(this.#waiting.length, this.#bytes)) this.#flush();
     });
+  }
+
+  #sendAlone(query: Q): Promise<A> {
+    this.#underWay++;
+    return this.#ask([query]).then(
+      (replies) => {
+        this.#isOver(1);
+        return this.#read(replies[0]!);
+      },
+      (error) => {
+        this.#isOver(1);
+        throw error;
+      },
+    );
+  }
+
+  #isOver(queries: number): void {
+    this.#underWay--;
+    this.#wasAlone = queries === 1;
   }
 
   readonly #flush = (): void => {
@@ -48,8 +71,10 @@ export class Batch<Q, R, A> {
   };
 
   #send(batch: readonly Waiting<Q, A>[]): void {
+    this.#underWay++;
     this.#ask(batch.map(({ query }) => query)).then(
       (replies) => {
+        this.#isOver(batch.length);
         for (const [i, { resolve, reject }] of batch.entries()) {
           try {
             resolve(this.#read(replies[i]!));
@@ -59,6 +84,7 @@ export class Batch<Q, R, A> {
         }
       },
       (error) => {
+        this.#isOver(batch.length);
         // what the server refuses may be one of them: each is asked again, alone, for an answer of its own
         const isReply = error instanceof Error && error.name === "ReplyError";
         if (isReply && batch.length > 1) for (const one of batch) this.#send([one]);
