@@ -29,6 +29,11 @@ export interface Backend {
   readonly shared: boolean;
   /** This backend keeps namespaces apart (contract 5.3). */
   readonly namespaces: boolean;
+  /**
+   * Whether {@link Backend.replace} has to follow a read of the same save: `previous.etag` alone does not tell it of
+   * a {@link Backend.clear} by another process in between. Where absent, the read may be ten seconds old.
+   */
+  readonly replacesAfterRead?: boolean;
 
   /**
    * Connects and sets the schema up. Called before anything else, once; again only if it failed or did not
@@ -68,7 +73,7 @@ export interface Backend {
    * has `previous.etag`, and none of the keys belongs to another record.
    * @param record what to keep from now on
    * @param keys what leads to it from now on; what led to `previous` alone leads nowhere any more
-   * @param previous the record as it was read or saved, up to ten seconds ago
+   * @param previous the record as it was read or saved, up to ten seconds ago unless `replacesAfterRead`
    * @returns whether it was replaced
    */
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): MaybePromise<boolean>;

@@ -72,7 +72,7 @@ export async function save(backend: Backend, saving: Saving): Promise<TokenRecor
 function firstLook(backend: Backend, saving: Saving): MaybePromise<TokenRecord[]> {
   const { given, ways, ifRevision, recent } = saving;
   if (ways.length === 0) return [];
-  const known = recent.matchOf(given, ways);
+  const known = backend.replacesAfterRead === true ? undefined : recent.matchOf(given, ways);
   // a revision that differs is an error only where the database says so
   if (known !== undefined && (ifRevision ?? known.revision) === known.revision) return [known];
   return look(backend, ways, (record) => isDecisive(record, given), recent);

@@ -158,6 +158,19 @@ describe("a save looks first", () => {
     expect(backend.calls).toEqual(["read", "replace", "read", "replace"]);
   });
 
+  it("where the backend has to", async () => {
+    class Careful extends Remote {
+      readonly replacesAfterRead = true;
+    }
+    const careful = new Careful();
+    const carefully = new BaseTokenStore(careful);
+    await carefully.saveToken(first);
+    await carefully.findToken(ann);
+    await carefully.saveToken({ ...ann, accessToken: "a-2" });
+    expect(careful.calls).toEqual(["read", "insert", "read", "read", "replace"]);
+    expect(careful.lookups).toEqual([4, 1, 1]);
+  });
+
   it("where the backend answers at once, since a read costs no more there than what is known", async () => {
     let reads = 0;
     class Local extends FakeBackend {

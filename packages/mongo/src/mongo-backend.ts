@@ -26,6 +26,9 @@ export class MongoBackend implements Backend {
   readonly durable = true;
   readonly shared = true;
   readonly namespaces = true;
+  // A process may die when it has raised the generation and not yet deleted the records: who has not read since would
+  // save into what nobody finds any more.
+  readonly replacesAfterRead = true;
   readonly leases: MongoLeases;
   readonly secrets: readonly string[];
   readonly #settings: Settings;

@@ -150,6 +150,19 @@ await describeOnEach(({ url, name: serverName }) => {
     await later.close();
   });
 
+  it("does not save into what was cleared since it was found", async () => {
+    const store = openStore();
+    const token = { userSignature: { name: "ann" }, clientId: "c", refreshToken: "r" };
+    await store.saveToken(token);
+    await store.findToken(token);
+    // as a process leaves it that dies in deleteTokens
+    await collection.updateOne({ _id: new Layout("").spaceId }, { $inc: { generation: 1 } });
+    expect(await store.saveToken(token)).toMatchObject({ revision: 1 });
+    const other = openStore();
+    expect(await other.getTokens()).toHaveLength(1);
+    for (const one of [store, other]) await one.close();
+  });
+
   it("sets up anew where the collection was dropped under an open store", async () => {
     const store = openStore();
     await store.saveToken({ id: "gone", accessToken: "a" });
