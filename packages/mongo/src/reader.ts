@@ -35,6 +35,7 @@ export class Reader {
       // all in one answer: the server keeps no cursor
       limit: keys.length,
       singleBatch: true,
+      readConcern: this.#readConcern,
     });
   }
 
@@ -54,6 +55,7 @@ export class Reader {
       // one batch has room for 101 documents, and there are fewer keys than ten:
       // https://www.mongodb.com/docs/v8.0/reference/command/aggregate/
       cursor: {},
+      readConcern: this.#readConcern,
     });
   }
 
@@ -71,10 +73,7 @@ export class Reader {
   }
 
   async #send(command: Document): Promise<StoredDocument[]> {
-    const answer = await this.#db.command(
-      { ...command, readConcern: this.#readConcern },
-      { readPreference: "primary" },
-    );
+    const answer = await this.#db.command(command, { readPreference: "primary" });
     return answer.cursor.firstBatch;
   }
 }
