@@ -36,11 +36,11 @@ export const mongoBench: Bench = {
   ],
   notes: [
     "The server is FerretDB, unless `MONGODB_URL` names a MongoDB. FerretDB has no write concern: it answers once PostgreSQL has committed.",
-    "mongodb alone, on the same documents with the same indexes, finds with one `findOne` by the key of the user with its client. It saves with one such `findOne` and one `replaceOne` on condition that the record is what was read. The store has to ask by the user with no client as well, by the tokens that it is about to save, and for the document that tells whether the namespace was cleared: as one command without a cursor, which costs the driver less than `findOne`.",
+    "mongodb alone, on the same documents with the same indexes, finds with one `findOne` by the key of the user with its client. It saves with one such `findOne` and one `replaceOne` on condition that the record is what was read. The store asks for the document that tells whether the namespace was cleared as well, in one command without a cursor, which costs the driver less than `findOne`; and for the user with no client, and by the tokens that it is about to save, where it has not found that user before.",
     "keyv finds by one key, and overwrites it, unread, in one update that changes no index. Shopify's storage replaces a session, unread, and has no index at all. Either loses one of two saves at once, and keeps no value unique: that is why they save faster. The store changes four entries of the unique index, two others, and reads first.",
     "All are measured some minutes after they were filled. Until PostgreSQL has gathered statistics, a find in 100,000 documents that came in one go reads them all, whoever asks.",
     "Without an index Shopify's storage reads the collection until it meets the session: of a hundred FerretDB does that as fast as it uses an index, of 100,000 it does not.",
-    "A find of keyv's and of Shopify's is for one document by one value. The store's is for the document of the namespace and for two keys as well.",
+    "A find of keyv's and of Shopify's is for one document by one value. The store's is for the document of the namespace as well.",
   ],
   async start(sizes) {
     const server = await startServer(process.env.MONGODB_URL ? "mongodb" : "ferretdb");

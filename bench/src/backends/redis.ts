@@ -23,12 +23,12 @@ export const redisBench: Bench = {
     ...PEERS.map((against) => ({ job: "find" as const, against, times: 1 })),
   ],
   notes: [
-    "Find is by user and client: the record of the user with this client, else the one with none. The store and ioredis ask for both in one plain command, and make a digest for each (the store keeps those of the users asked for last); keyv and Shopify's storage get one key whose name they are told.",
+    "Find is by user and client: the record of the user with this client, else the one with none. ioredis asks for both in one plain command, and makes a digest for each. The store asks so for a user it has not found before; here it has, and asks for the record with this client alone, by a digest that it kept. keyv and Shopify's storage get one key whose name they are told.",
     "Save changes the access token, of a record that was found or saved within ten seconds. The store knows it still, and only writes, on condition that it is unchanged. ioredis reads the record and writes it on the same condition. Both see to it that its user and tokens are no other record's, and keep the same lookups and lists.",
     "By refresh token alone, a find is a script that looks in two places, and a save reads first, as does any save of a record that the store has not seen within ten seconds.",
     "keyv overwrites one key, unread, with no index. Shopify's storage overwrites one key and reads the list of the shop's sessions. Of two saves at once either loses one, and finds by one name only: so they save faster.",
     "With many callers the store sends the calls of one turn of the event loop as one request, keyv and Shopify's storage (on node-redis) in one write, ioredis each by itself.",
-    "With one caller all finds cost about the same: nearly all of it is the way to the server and back. Beside it the store asks for two fields, checks what it is given and what it finds, and waits under a time limit.",
+    "With one caller all finds cost about the same: nearly all of it is the way to the server and back. Beside it the store checks what it is given and what it finds, and waits under a time limit.",
   ],
   async start(sizes) {
     const server = await startServer("redis");
