@@ -32,8 +32,8 @@ export class Reader {
       find: this.#collection,
       filter: { keys: { $in: keys } },
       projection: HIDDEN,
-      // one batch, after which the server keeps no cursor, has room for 101 documents: there are fewer keys than ten
-      // (https://www.mongodb.com/docs/v8.0/reference/command/find/)
+      // all in one answer: the server keeps no cursor
+      limit: keys.length,
       singleBatch: true,
       readConcern: this.#readConcern,
     });
@@ -52,7 +52,8 @@ export class Reader {
         { $limit: 1 },
         { $unionWith: { coll: this.#collection, pipeline: [{ $match: { keys: { $in: keys } } }] } },
       ],
-      // as above (https://www.mongodb.com/docs/v8.0/reference/command/aggregate/)
+      // one batch has room for 101 documents, and there are fewer keys than ten:
+      // https://www.mongodb.com/docs/v8.0/reference/command/aggregate/
       cursor: {},
       readConcern: this.#readConcern,
     });
