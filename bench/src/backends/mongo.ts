@@ -40,7 +40,7 @@ export const mongoBench: Bench = {
     "keyv finds by one key, and overwrites it, unread, in one update that changes no index. Shopify's storage replaces a session, unread, and has no index at all. Either loses one of two saves at once, and keeps no value unique: that is why they save faster. The store changes four entries of the unique index, two others, and reads first.",
     "All are measured some minutes after they were filled. Until PostgreSQL has gathered statistics, a find in 100,000 documents that came in one go reads them all, whoever asks.",
     "Without an index Shopify's storage reads the collection until it meets the session: of a hundred FerretDB does that as fast as it uses an index, of 100,000 it does not.",
-    "A find of keyv's and of Shopify's is for one document by one value. The store's is for the document of the namespace as well.",
+    "A find of keyv's and of Shopify's is for one document by one value. The store's is for the document of the namespace as well, by which `deleteTokens` is one step for every reader: with few callers it is a little slower.",
   ],
   async start(sizes) {
     const server = await startServer(process.env.MONGODB_URL ? "mongodb" : "ferretdb");
