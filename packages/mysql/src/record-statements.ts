@@ -23,6 +23,8 @@ const KEY_COLUMNS: Readonly<Record<keyof RecordKeys, string>> = {
   user: "user_key",
 };
 const KINDS = Object.keys(KEY_COLUMNS) as (keyof RecordKeys)[];
+/** Set by every save, though two in one millisecond have the same times: else that would be a statement of its own. */
+const OFTEN_CHANGED: ReadonlySet<keyof TokenRecord> = new Set(["expiresAt", "revision", "etag", "savedAt"]);
 
 /** The statements on the records of one namespace. The text of each shape is put together once. */
 export class RecordStatements {
@@ -119,12 +121,12 @@ export class RecordStatements {
     return { sql, values };
   }
 
-  /** Sets what changed and no more: what is stored is `previous`, or the etag differs. */
+  /** Sets the texts that changed and no more: what is stored is `previous`, or the etag differs. */
   replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): PreparedStatement {
     const assignments: string[] = [];
     const values: Value[] = [];
     for (const field of TOKEN_COLUMNS) {
-      if (record[field.property] === previous[field.property]) continue;
+      if (!OFTEN_CHANGED.has(field.property) && record[field.property] === previous[field.property]) continue;
       assignments.push(isText(field) ? `${field.column} = ${this.#way.placeholder}` : `${field.column} = ?`);
       values.push(this.#valueOf(field, record));
     }

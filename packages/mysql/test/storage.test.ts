@@ -239,6 +239,25 @@ await describeOnBoth(({ url, name, container }) => {
       await pool.end();
     });
 
+    it("prepares the statement of a refresh once, whether or not its times differ from those before", async () => {
+      const pool = createPool({ uri: url, connectionLimit: 1 });
+      await using store = new MysqlTokenStore({ pool, table });
+      const expiresAt = Date.now() + 3_600_000;
+      await store.saveToken({ id: "1", refreshToken: "r", accessToken: "0", expiresAt });
+      await store.saveToken({ id: "1", accessToken: "1", expiresAt: expiresAt + 1 });
+      const { Com_stmt_prepare } = await executions(pool);
+      vi.useFakeTimers({ toFake: ["Date"] });
+      try {
+        for (let i = 2; i < 6; i++) await store.saveToken({ id: "1", accessToken: `${i}`, expiresAt });
+      } finally {
+        vi.useRealTimers();
+      }
+      expect((await executions(pool)).Com_stmt_prepare).toBe(Com_stmt_prepare);
+      expect((await store.findTokenById("1"))?.accessToken).toBe("5");
+      await store.close();
+      await pool.end();
+    });
+
     it("asks once more where what it found before is gone", async () => {
       const pool = createPool({ uri: url, connectionLimit: 1 });
       await using store = new MysqlTokenStore({ pool, table });
