@@ -5,6 +5,7 @@
  */
 export type { Backend, Leases, MaybePromise, Place } from "./backend.js";
 export { BaseTokenStore } from "./base-token-store.js";
+export { type Deadline, Deadlines } from "./deadlines.js";
 export {
   isTokenStoreError,
   TokenStoreError,

@@ -1,21 +1,12 @@
 import type { MaybePromise } from "./backend.js";
+import { Deadlines } from "./deadlines.js";
 import { TokenStoreError } from "./errors.js";
 
-/**
- * The time limits of a store's calls, on one timer: where a backend answers in some microseconds, a timer for
- * each call would be a good part of its cost.
- */
+/** The time limits of a store's calls. */
 export class TimeLimits {
+  readonly deadlines: Deadlines = new Deadlines();
   readonly #ms: number;
   readonly #name: string;
-  /**
-   * A ring of those that are waited for. Not a Map or a Set: V8 grows those anew where entries come and go, and
-   * keeps what was in the old ones alive until its next full collection.
-   */
-  readonly #ring = new Waiting(() => {}, Number.POSITIVE_INFINITY);
-  #timer: NodeJS.Timeout | undefined;
-  /** When the timer goes off: at the first end, or before. */
-  #timerEnd = Number.POSITIVE_INFINITY;
 
   constructor(ms: number, name: string) {
     this.#ms = ms;
@@ -32,82 +23,12 @@ export class TimeLimits {
     return this.start().race(promise);
   }
 
-  /** Gives up at that time, unless it is told to {@link TimeLimits.forget} it before. */
-  await(waiting: Waiting): void {
-    if (this.#ring.isAlone) this.#timer?.ref();
-    waiting.enter(this.#ring);
-    if (waiting.end < this.#timerEnd) this.#setTimer(waiting.end);
-  }
-
-  forget(waiting: Waiting): void {
-    waiting.leave();
-    // the timer stays for the next call, but a process that is done need not wait for it
-    if (this.#ring.isAlone) this.#timer?.unref();
-  }
-
   error(): TokenStoreError {
     return new TokenStoreError(
       "ERR_UNAVAILABLE",
       `${this.#name}: no answer within ${this.#ms} ms. A write may have been done all the same. ` +
         "Check that the backend is up, or raise timeoutMs.",
     );
-  }
-
-  #setTimer(end: number): void {
-    clearTimeout(this.#timer);
-    this.#timerEnd = end;
-    this.#timer = setTimeout(() => this.#giveUp(), Math.max(0, end - performance.now()));
-  }
-
-  #giveUp(): void {
-    this.#timer = undefined;
-    this.#timerEnd = Number.POSITIVE_INFINITY;
-    const now = performance.now();
-    let first = Number.POSITIVE_INFINITY;
-    let waiting = this.#ring.next;
-    while (waiting !== this.#ring) {
-      const { next, end } = waiting;
-      if (end > now) {
-        first = Math.min(first, end);
-      } else {
-        waiting.leave();
-        waiting.giveUp();
-      }
-      waiting = next;
-    }
-    if (first < Number.POSITIVE_INFINITY) this.#setTimer(first);
-  }
-}
-
-/** Something that is waited for, and its place among others. */
-class Waiting {
-  readonly giveUp: () => void;
-  readonly end: number;
-  next: Waiting = this;
-  #previous: Waiting = this;
-
-  constructor(giveUp: () => void, end: number) {
-    this.giveUp = giveUp;
-    this.end = end;
-  }
-
-  get isAlone(): boolean {
-    return this.next === this;
-  }
-
-  enter(ring: Waiting): void {
-    this.next = ring;
-    this.#previous = ring.#previous;
-    this.#previous.next = this;
-    ring.#previous = this;
-  }
-
-  /** May be called twice. */
-  leave(): void {
-    this.#previous.next = this.next;
-    this.next.#previous = this.#previous;
-    this.next = this;
-    this.#previous = this;
   }
 }
 
@@ -129,15 +50,14 @@ export class TimeLimit {
   /** What `promise` settles with, unless the time is over first. */
   race<T>(promise: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      const waiting = new Waiting(() => reject(this.#limits.error()), this.#end);
-      this.#limits.await(waiting);
+      const deadline = this.#limits.deadlines.set(this.#end, () => reject(this.#limits.error()));
       promise.then(
         (value) => {
-          this.#limits.forget(waiting);
+          deadline.cancel();
           resolve(value);
         },
         (error) => {
-          this.#limits.forget(waiting);
+          deadline.cancel();
           reject(error);
         },
       );

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { TokenStoreError } from "@tokenkeep/core";
-import { type Deadline, Deadlines } from "./deadlines.js";
+import { type Deadline, Deadlines, TokenStoreError } from "@tokenkeep/core";
 import { execute, type Failed, type Got, type Result, type Value } from "./execute.js";
 import { breaksConnection, kindOf } from "./failures.js";
 import type { CallbackPool, MysqlConnection } from "./pool.js";

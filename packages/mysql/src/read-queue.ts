@@ -1,5 +1,5 @@
+import type { Deadline } from "@tokenkeep/core";
 import type { Connections } from "./connections.js";
-import type { Deadline } from "./deadlines.js";
 import type { Value } from "./execute.js";
 import type { MysqlConnection } from "./pool.js";
 

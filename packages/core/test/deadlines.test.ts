@@ -32,6 +32,6 @@ it("may give one up that cancels the next or sets another", async () => {
   next = deadlines.set(end, () => {
     isNextGivenUp = true;
   });
-  await Promise.all([other, sleep(40)]); // the deadlines themselves keep no process alive
+  await Promise.all([other, sleep(40)]);
   expect(isNextGivenUp).toBe(false);
 });
