@@ -71,7 +71,14 @@ function isInline(symbol) {
 }
 
 function hasText(symbol) {
-  return symbol.hasComment() || (symbol.kindOf(ReflectionKind.GetSignature) && symbol.parent.hasComment());
+  if (symbol.hasComment()) return true;
+  // a constructor that takes nothing is told by its class
+  if (isPlainConstructor(symbol)) return symbol.parent.parent.hasComment();
+  return symbol.kindOf(ReflectionKind.GetSignature) && symbol.parent.hasComment();
+}
+
+function isPlainConstructor(symbol) {
+  return symbol.kindOf(ReflectionKind.ConstructorSignature) && (symbol.parameters ?? []).length === 0;
 }
 
 /** Types of ours that are mentioned and can't be imported. */
