@@ -1,14 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readFileSync, rmSync, statfsSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
-import { besides, start, startCommand } from "./helpers.js";
+import { besides, newDirectory, newPath, start, startCommand } from "./helpers.js";
 
 /** A file system of this size of its own; undefined where this process may not mount. */
 function mount(size: string): string | undefined {
-  const folder = mkdtempSync(join(tmpdir(), "tokenkeep-disk-"));
+  const folder = newDirectory();
   const { status } = spawnSync("mount", ["-t", "tmpfs", "-o", `size=${size},mode=700`, "tmpfs", folder]);
   if (status !== 0) return undefined;
   onTestFinished(() => void spawnSync("umount", ["-l", folder]));
@@ -123,7 +122,7 @@ describe("a full disk", () => {
 
 describe("a file that may not grow", () => {
   it("is told, keeps what was acknowledged, and saves go on once it may", async () => {
-    const path = join(mkdtempSync(join(tmpdir(), "tokenkeep-")), "tokens.jsonl");
+    const path = newPath();
     // 16 blocks of 1,024 bytes at most in each file
     const script = new URL("writer.mjs", import.meta.url).pathname;
     const limit = 'trap "" XFSZ; ulimit -f 16; exec "$0" "$@"';

@@ -1,15 +1,28 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { afterAll } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
 
+const directories: string[] = [];
+
+afterAll(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A new directory, which goes with the tests of this file. */
+export function newDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), "tokenkeep-"));
+  directories.push(directory);
+  return directory;
+}
+
 /** A path in a new directory. */
-export const newPath = (name = "tokens.jsonl"): string =>
-  join(mkdtempSync(join(tmpdir(), "tokenkeep-")), name);
+export const newPath = (name = "tokens.jsonl"): string => join(newDirectory(), name);
 
 export const linesOf = (path: string): string[] => readFileSync(path, "utf8").split("\n").slice(0, -1);
 

@@ -4,17 +4,15 @@ import {
   chownSync,
   linkSync,
   mkdirSync,
-  mkdtempSync,
   readFileSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
-import { besides, linesOf, newPath, saveSome, start } from "./helpers.js";
+import { besides, linesOf, newDirectory, newPath, saveSome, start } from "./helpers.js";
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65534;
@@ -72,7 +70,7 @@ describe("the file", () => {
   });
 
   it("must be one: a directory or a device is refused", async () => {
-    for (const path of [mkdtempSync(join(tmpdir(), "tokenkeep-")), "/dev/null"]) {
+    for (const path of [newDirectory(), "/dev/null"]) {
       await using store = new FileTokenStore(path);
       await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
     }
@@ -178,7 +176,7 @@ describe.skipIf(!isRoot)("another user (NOT RUN where the tests are not root's)"
   });
 
   it("is refused where the file is to be made in a read-only directory", async () => {
-    const path = join(mkdtempSync(join(tmpdir(), "tokenkeep-")), "tokens.jsonl");
+    const path = newPath();
     chmodSync(dirname(path), 0o755);
     expect(await asUser(path)).toEqual(["ERR_PERMISSION", "ERR_PERMISSION", "ERR_PERMISSION"]);
     mkdirSync(join(dirname(path), "sub"));
