@@ -7,13 +7,13 @@ import type {
   TokenRecord,
   TokenStoreError,
 } from "@tokenkeep/core";
+import type { RecordMap } from "@tokenkeep/core/in-memory";
 import { explainFileError } from "./errors.js";
 import { FileLeases } from "./file-leases.js";
 import { importCsv } from "./import-csv.js";
 import type { Line } from "./line.js";
 import { Log } from "./log.js";
 import { checkFile, realPathOf } from "./path.js";
-import type { Space } from "./space.js";
 import { putLine, TokenState } from "./token-state.js";
 
 /** Records as lines of one file: see `docs/file-format.md` of this package. */
@@ -52,16 +52,7 @@ export class FileBackend implements Backend {
   }
 
   read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): MaybePromise<TokenRecord[]> {
-    return this.#withSpace((space) => {
-      const records: TokenRecord[] = [];
-      for (const lookup of lookups) {
-        const record = space.find(lookup);
-        if (record === undefined) continue;
-        records.push(record);
-        if (settles(record)) break;
-      }
-      return records;
-    });
+    return this.#withRecords((records) => records.read(lookups, settles));
   }
 
   insert(record: TokenRecord, _keys: RecordKeys): Promise<boolean> {
@@ -81,7 +72,7 @@ export class FileBackend implements Backend {
   }
 
   scan(after: Place | null, limit: number | null): MaybePromise<TokenRecord[]> {
-    return this.#withSpace((space) => space.scan(after, limit));
+    return this.#withRecords((records) => records.scan(after, limit));
   }
 
   explain(error: unknown): TokenStoreError | undefined {
@@ -89,7 +80,7 @@ export class FileBackend implements Backend {
   }
 
   // at once, where nothing is to be read first: a turn of the event loop costs more than a find
-  #withSpace<T>(use: (space: Space) => T): MaybePromise<T> {
+  #withRecords<T>(use: (records: RecordMap) => T): MaybePromise<T> {
     const state = this.#log!.read();
     const useState = (read: TokenState): T => use(read.space(this.#namespace));
     return state instanceof TokenState ? useState(state) : state.then(useState);

@@ -1,7 +1,7 @@
 import type { TokenRecord } from "@tokenkeep/core";
 import { keysOf, TOKEN_COLUMNS } from "@tokenkeep/core";
+import { RecordMap } from "@tokenkeep/core/in-memory";
 import type { Line } from "./line.js";
-import { Space } from "./space.js";
 import type { State } from "./state.js";
 
 /** The line that keeps a record. @param previous the etag that must be stored still, or null for none */
@@ -13,7 +13,7 @@ export function putLine(namespace: string, record: TokenRecord, previous: string
 
 /** Every record of every namespace. */
 export class TokenState implements State {
-  readonly #spaces = new Map<string, Space>();
+  readonly #spaces = new Map<string, RecordMap>();
   /** Etags of this file that are not stored any more. */
   readonly #past = new Set<string>();
 
@@ -23,10 +23,10 @@ export class TokenState implements State {
     return size;
   }
 
-  space(namespace: string): Space {
+  space(namespace: string): RecordMap {
     let space = this.#spaces.get(namespace);
     if (space === undefined) {
-      space = new Space();
+      space = new RecordMap();
       this.#spaces.set(namespace, space);
     }
     return space;
@@ -38,7 +38,7 @@ export class TokenState implements State {
     if (line.op === "clear") return space.size > 0;
     const record = recordOf(line.record);
     const isNext = (space.get(record.id)?.etag ?? null) === line.previous;
-    return isNext && !space.isTaken(record.id, keysOf(record));
+    return isNext && !space.isTaken(keysOf(record), record.id);
   }
 
   apply(line: Line): boolean {
@@ -60,12 +60,12 @@ export class TokenState implements State {
     }
   }
 
-  #put(space: Space, record: TokenRecord, previous: string | null): boolean {
+  #put(space: RecordMap, record: TokenRecord, previous: string | null): boolean {
     const stored = space.get(record.id);
     // A writer names an etag that this file had. One that it never had was in a line which is gone: taken
     // out by a person, since it could not be read. What was saved after it is not lost for that.
     const isNext = previous === (stored?.etag ?? null) || (previous !== null && !this.#past.has(previous));
-    if (!isNext || !space.put(record)) return false;
+    if (!isNext || !space.put(record, keysOf(record))) return false;
     if (stored !== undefined) this.#past.add(stored.etag);
     return true;
   }

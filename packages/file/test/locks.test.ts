@@ -96,7 +96,11 @@ describe("the log of the locks", () => {
       expect(await leases.renew("k", "owner", 60_000)).toBe(true);
       if (n % 10 === 0) await sleep(1); // renewals are seconds apart
     }
-    expect(linesOf(`${path}.locks`).length).toBeLessThan(400);
+    // a compaction that a busy machine is late with is done at a later renewal
+    await vi.waitFor(async () => {
+      expect(await leases.renew("k", "owner", 60_000)).toBe(true);
+      expect(linesOf(`${path}.locks`).length).toBeLessThan(400);
+    }, 10_000);
     expect(await leases.acquire("k", "other", 60_000, 500)).toBeNull();
     expect(await leases.acquire("k", "owner", 60_000, 500)).toBeGreaterThan(fence!);
     expect(await leases.release("k", "owner")).toBe(true);

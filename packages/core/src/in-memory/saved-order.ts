@@ -1,4 +1,4 @@
-import type { Place } from "@tokenkeep/core";
+import type { Place } from "../backend.js";
 
 /** Records by the time of their first save, then by id. A clock that goes back does not disturb it. */
 export class SavedOrder {

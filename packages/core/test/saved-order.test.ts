@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { SavedOrder } from "../src/saved-order.js";
+import { SavedOrder } from "../src/in-memory/saved-order.js";
 
 it("keeps the order of first saves when the clock goes back", () => {
   const order = new SavedOrder();
