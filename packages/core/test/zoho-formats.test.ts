@@ -165,14 +165,36 @@ describe("joinTokens", () => {
   it("reports a row that can't be joined with the row it met", () => {
     const { entries, problems } = join(
       { id: "1", user_name: "ada", refresh_token: "SECRET" },
-      { id: "1", user_name: "bob", refresh_token: "r2" },
       { id: "3", user_name: "eve", refresh_token: "SECRET" },
+      { id: "1", user_name: "eve", refresh_token: "SECRET" },
     );
     expect(entries.map(({ record }) => record.userName)).toEqual(["ada"]);
     expect(problems).toEqual([
-      { where: 'row 2 (id "1")', reason: expect.stringMatching(/same id as row 1 \(id "1"\)/) },
-      { where: 'row 3 (id "3")', reason: expect.stringMatching(/same refreshToken as row 1/) },
+      { where: 'row 2 (id "3")', reason: expect.stringMatching(/same refreshToken as row 1 \(id "1"\)/) },
+      { where: 'row 3 (id "1")', reason: expect.stringMatching(/same refreshToken as row 1/) },
     ]);
+  });
+
+  it("loses nobody's token where one id was dealt out to two users", () => {
+    const { entries, problems } = join(
+      { id: "1", user_name: "ada", refresh_token: "r1" },
+      { id: "1", user_name: "bob", refresh_token: "r2" },
+      { id: "1", user_name: "bob", access_token: "a2" },
+      { id: "1", user_name: "ada", access_token: "a1" },
+    );
+    expect(problems).toEqual([]);
+    expect(
+      entries.map(({ record: { userName, refreshToken, accessToken } }) => [
+        userName,
+        refreshToken,
+        accessToken,
+      ]),
+    ).toEqual([
+      ["ada", "r1", "a1"],
+      ["bob", "r2", "a2"],
+    ]);
+    expect(entries[0]?.record.id).toBe("1");
+    expect(entries[1]?.record.id).not.toBe("1");
   });
 
   it("never gives one key to two records, whatever the rows", () => {

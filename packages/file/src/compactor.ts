@@ -12,14 +12,13 @@ const PAUSE_MS = 5;
 
 /** When a log's file is compacted, and by whom: one process is enough. */
 export class Compactor {
-  readonly #path: string;
   readonly #kind: string;
   #running: Promise<unknown> | undefined;
+  #replacing: Promise<void> | undefined;
   /** It is not tried again until there are so many lines. */
   #notBefore = 0;
 
-  constructor(path: string, kind: string) {
-    this.#path = path;
+  constructor(kind: string) {
     this.#kind = kind;
   }
 
@@ -33,21 +32,28 @@ export class Compactor {
   async #tryToCompact(file: LogFile<State>): Promise<void> {
     const why = whyNotCompact(file);
     if (why !== undefined) throw new Error(why);
-    if (!isBeingReplaced(this.#path, file.head.id)) await this.#compact(file);
+    if (!isBeingReplaced(file.path, file.head.id)) await this.#compact(file);
   }
 
   // The save that it came with is done. The next try is when the file has grown by as much again.
   #giveUp(file: LogFile<State>, why: Error): void {
     this.#notBefore = 2 * file.lines;
-    const message = `${this.#path} can't be compacted, and grows: ${why.message}.`;
+    const message = `${file.path} can't be compacted, and grows: ${why.message.replace(/\.?$/, ".")}`;
     process.emitWarning(message, { code: "TOKENKEEP_NOT_COMPACTED" });
   }
 
-  /** Resolves once another file is in the place of this one, which was sealed. */
-  async replace(file: LogFile<State>): Promise<void> {
+  /** Resolves once another file is in the place of this one, which was sealed. Callers wait together. */
+  replace(file: LogFile<State>): Promise<void> {
+    this.#replacing ??= this.#untilReplaced(file).finally(() => {
+      this.#replacing = undefined;
+    });
+    return this.#replacing;
+  }
+
+  async #untilReplaced(file: LogFile<State>): Promise<void> {
     // who sealed it has all but put the other there; if it died, or was stopped, anyone does it
-    while (file.isAt(lookAt(this.#path))) {
-      if (this.#running === undefined && isBeingReplaced(this.#path, file.head.id)) await sleep(PAUSE_MS);
+    while (file.isAt(lookAt(file.path))) {
+      if (this.#running === undefined && isBeingReplaced(file.path, file.head.id)) await sleep(PAUSE_MS);
       else await (this.#running ?? this.#compact(file));
     }
   }

@@ -38,15 +38,33 @@ export function explainFileError(error: unknown): TokenStoreError | undefined {
 
 /** @param line its number, from 1 */
 export function corrupt(path: string, line: number): TokenStoreError {
-  const way =
-    line === 1
-      ? "put the first line of another store's file in its place (a new store makes one)"
-      : "take the line out of it (what stood in that line is lost, the other lines are not)";
-  return new TokenStoreError(
-    "ERR_CORRUPT",
-    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}, ` +
-      "or put a backup in its place.",
+  const way = "take the line out of it (what stood in that line is lost, the other lines are not)";
+  return corruptError(
+    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}`,
   );
+}
+
+/** @param text what stands where the first line should be */
+export function corruptHead(path: string, text: string): TokenStoreError {
+  if (text === "") {
+    return corruptError(
+      `${path}, line 1: there is none, since the file is empty. Delete it if nothing was in it`,
+    );
+  }
+  if (!text.includes('{"op":"')) {
+    return corruptError(
+      `${path}, line 1: this is no file of @tokenkeep/file, nor one of Zoho's SDK with the names of its columns in ` +
+        "the first line. Nothing was changed. Check the path",
+    );
+  }
+  const way = "put the first line of another store's file in its place (a new store makes one)";
+  return corruptError(
+    `${path}, line 1: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}`,
+  );
+}
+
+function corruptError(message: string): TokenStoreError {
+  return new TokenStoreError("ERR_CORRUPT", `${message}, or put a backup in its place.`);
 }
 
 export function hasCode(error: unknown, code: string): boolean {

@@ -27,6 +27,8 @@ export class FileBackend implements Backend {
   readonly #namespace: string;
   readonly #allowOthers: boolean;
   #log: Log<TokenState> | undefined;
+  #opening: Promise<void> | undefined;
+  #isClosed = false;
 
   constructor(path: string, namespace: string, allowOthers: boolean) {
     this.#path = path;
@@ -35,11 +37,20 @@ export class FileBackend implements Backend {
     this.leases = new FileLeases(namespace);
   }
 
-  async open(): Promise<void> {
+  /** Goes on with an attempt that took too long: to read a large file must not begin anew each time. */
+  open(): Promise<void> {
+    this.#opening ??= this.#open().finally(() => {
+      this.#opening = undefined;
+    });
+    return this.#opening;
+  }
+
+  async #open(): Promise<void> {
     await this.#log?.close(); // of an attempt that failed
     const path = realPathOf(this.#path);
     checkFile(path, this.#allowOthers);
     await importCsv(path, this.#namespace);
+    if (this.#isClosed) return;
     const log = new Log(path, { kind: "tokens", newState: () => new TokenState(), flushes: true });
     this.#log = log;
     await log.read();
@@ -47,6 +58,7 @@ export class FileBackend implements Backend {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await this.#log?.close();
     await this.leases.close();
   }

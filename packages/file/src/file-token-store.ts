@@ -1,3 +1,4 @@
+import { resolve } from "node:path";
 import { BaseTokenStore, checkStoreOptions, invalidOption, type StoreOptions } from "@tokenkeep/core";
 import { FileBackend } from "./file-backend.js";
 
@@ -23,6 +24,7 @@ export class FileTokenStore extends BaseTokenStore {
       throw invalidOption("path must be a string that is not empty: the file to keep the tokens in.");
     }
     if (typeof allowOthers !== "boolean") throw invalidOption("allowOthers must be true or false.");
-    super(new FileBackend(path, namespace, allowOthers), { namespace, timeoutMs, leaseMs });
+    // now: a program may change its directory before the first use
+    super(new FileBackend(resolve(path), namespace, allowOthers), { namespace, timeoutMs, leaseMs });
   }
 }

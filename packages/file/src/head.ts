@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { readSync } from "node:fs";
 import { TokenStoreError } from "@tokenkeep/core";
-import { corrupt } from "./errors.js";
+import { corruptHead } from "./errors.js";
 import { decodeLine, encodeLine } from "./line.js";
 
 const FORMAT = 1;
@@ -36,7 +36,7 @@ export function readHead(fd: number, path: string, kind: string): Head {
   const text = bytes.toString("utf8", 0, readSync(fd, bytes, 0, LONGEST, 0));
   const end = text.indexOf("\n");
   const line = end < 0 ? undefined : decodeLine(text.slice(0, end));
-  if (line?.op !== "log") throw corrupt(path, 1);
+  if (line?.op !== "log") throw corruptHead(path, text);
   if (line.format !== FORMAT || line.kind !== kind) {
     throw new TokenStoreError(
       "ERR_SCHEMA",
@@ -45,6 +45,6 @@ export function readHead(fd: number, path: string, kind: string): Head {
     );
   }
   const head = { from: null, lines: 1, size: 0, ...line } as unknown as Head;
-  if (!/^[\w-]{1,64}$/.test(head.id)) throw corrupt(path, 1);
+  if (!/^[\w-]{1,64}$/.test(head.id)) throw corruptHead(path, text);
   return head;
 }

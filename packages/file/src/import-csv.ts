@@ -43,6 +43,7 @@ function startsLikeCsv(fd: number): boolean {
 
 async function importFrom(fd: number, path: string, namespace: string): Promise<void> {
   const stat = fstatSync(fd);
+  if (stat.nlink > 1) throw linkedError(path);
   const before = fstatSync(fd, { bigint: true });
   const bytes = readFileSync(fd);
   const digest = hash("sha256", bytes, "hex").slice(0, 16);
@@ -75,6 +76,13 @@ async function importFrom(fd: number, path: string, namespace: string): Promise<
       { code: "TOKENKEEP_IMPORT" },
     );
   }
+}
+
+function linkedError(path: string): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_INVALID_OPTIONS",
+    `${path} has a second name (a hard link), which would be left with the CSV file. Remove that name, or open a copy.`,
+  );
 }
 
 function otherError(original: string): TokenStoreError {

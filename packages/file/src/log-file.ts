@@ -10,6 +10,8 @@ import type { State } from "./state.js";
 
 /** How much is read before others get a turn, in bytes: some milliseconds' work. */
 const PIECE = 131_072;
+/** How long a write of another process may take that has set the file's time and not its size yet, in milliseconds. */
+const SETTLED_MS = 50;
 const NEWLINE = 10;
 
 /** One file of lines, open for reading and appending, and what its lines add up to. */
@@ -23,6 +25,8 @@ export class LogFile<S extends State> {
   /** Up to where it was read: always the end of a line. */
   #offset: number;
   #isRead = false;
+  #isSettled = true;
+  #isClosed = false;
   #lines: number;
   #isSealed = false;
   /** The line that was appended last, and whether it applied. */
@@ -73,9 +77,14 @@ export class LogFile<S extends State> {
     return this.#lines;
   }
 
-  /** Whether that is this file: its inode can't be another's as long as it is open here. */
+  /** Whether that is this file: its inode can't be another's as long as it is open here, and soon is afterwards. */
   isAt(stat: BigIntStats | undefined): boolean {
-    return stat !== undefined && isSameFile(stat, this.#stat);
+    return !this.#isClosed && stat !== undefined && isSameFile(stat, this.#stat);
+  }
+
+  /** Whether all that was done to the file is known: false for the moment in which another's write may be under way. */
+  get isSettled(): boolean {
+    return this.#isSettled;
   }
 
   /** Whether that is this file as it was last read. */
@@ -106,9 +115,11 @@ export class LogFile<S extends State> {
   readPiece(): "all" | "more" | "changed" {
     if (this.#isSealed) return "all";
     const stat = fstatSync(this.fd, { bigint: true });
-    const isChanged = stat.size === this.#stat.size && stat.ctimeNs !== this.#stat.ctimeNs;
-    if (stat.size < this.#stat.size || isChanged) return "changed";
-    this.#stat = stat;
+    this.#isSettled = stat.size !== this.#stat.size || stat.ctimeNs === this.#stat.ctimeNs;
+    // a write sets the time first, and then the size
+    const isOld = Math.abs(Date.now() - Number(stat.ctimeMs)) >= SETTLED_MS;
+    if (stat.size < this.#stat.size || (!this.#isSettled && isOld)) return "changed";
+    if (this.#isSettled) this.#stat = stat;
     this.#isRead = false;
     const left = Number(stat.size) - this.#offset;
     for (let length = Math.min(left, PIECE); ; length = Math.min(left, length * 2)) {
@@ -191,6 +202,7 @@ export class LogFile<S extends State> {
 
   async close(): Promise<void> {
     await this.#flusher.idle();
+    this.#isClosed = true;
     closeSync(this.fd);
   }
 }

@@ -1,5 +1,5 @@
 import { statSync } from "node:fs";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { isTokenStoreError, type MaybePromise, TokenStoreError } from "@tokenkeep/core";
 import { Compactor } from "./compactor.js";
 import { Draft, sweep } from "./draft.js";
@@ -41,7 +41,7 @@ export class Log<S extends State> {
   constructor(path: string, options: LogOptions<S>) {
     this.#path = path;
     this.#options = options;
-    this.#compactor = new Compactor(path, options.kind);
+    this.#compactor = new Compactor(options.kind);
   }
 
   /** The state now: one look at the file, and a read of what is new, if anything is. */
@@ -68,8 +68,8 @@ export class Log<S extends State> {
   async append(make: (state: S) => Line): Promise<boolean> {
     for (let tries = 0; tries < MOST_TRIES; tries++) {
       let state = this.read();
-      while (state instanceof Promise) {
-        await state;
+      while (state instanceof Promise || !this.#file!.isSettled) {
+        await (state instanceof Promise ? state : sleep(1));
         state = this.read();
       }
       // from here on nothing of this process comes between

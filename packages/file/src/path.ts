@@ -2,6 +2,7 @@ import { lstatSync, mkdirSync, readlinkSync, realpathSync, statSync } from "node
 import { basename, dirname, join, resolve } from "node:path";
 import { TokenStoreError } from "@tokenkeep/core";
 import { hasCode } from "./errors.js";
+import { syncDirectory } from "./place.js";
 
 /** The file's real path, so that all who come by a symbolic link agree. Its directory is made (0700). */
 export function realPathOf(path: string): string {
@@ -12,9 +13,12 @@ export function realPathOf(path: string): string {
     if (!hasCode(error, "ENOENT")) throw error;
   }
   if (lstatSync(full, { throwIfNoEntry: false })?.isSymbolicLink()) {
-    return realPathOf(resolve(dirname(full), readlinkSync(full))); // what it leads to is to be made
+    return realPathOf(resolve(realpathSync(dirname(full)), readlinkSync(full))); // what it leads to is to be made
   }
-  mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+  const first = mkdirSync(dirname(full), { recursive: true, mode: 0o700 });
+  if (first !== undefined) {
+    for (let made = dirname(full); made.length >= first.length; made = dirname(made)) syncDirectory(made);
+  }
   return join(realpathSync(dirname(full)), basename(full));
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from "node:fs";
 import type { TokenRecord } from "@tokenkeep/core";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { encodeHead, newHead } from "../dist/head.js";
 import { FileTokenStore } from "../dist/index.js";
 import { encodeLine } from "../dist/line.js";
@@ -51,6 +51,16 @@ describe("a big file", () => {
     expect(turns).toBeGreaterThan(text.length / 2 / BYTES_A_TURN);
     writeLog(path, text.slice(0, text.length / 2)); // in place: it has to be read anew
     expect(await turnsDuring(() => store.findTokenById("id-1"))).toBeGreaterThan(10);
+  });
+
+  it("opens in the end, where that takes longer than one call may take", async () => {
+    const path = newPath();
+    writeLog(path, text);
+    await using store = new FileTokenStore({ path, timeoutMs: 20 });
+    await expect(store.findTokenById("id-1")).rejects.toMatchObject({ code: "ERR_UNAVAILABLE" });
+    await vi.waitFor(async () => expect(await store.findTokenById("id-1")).not.toBeNull(), {
+      timeout: 20_000,
+    });
   });
 
   it("is compacted while others get their turns, finds their answers, and saves go on", async () => {

@@ -106,6 +106,27 @@ describe("two paths to one file", () => {
     expect(await store.getTokens()).toHaveLength(1);
   });
 
+  it("by a symbolic link that goes up from a linked directory, to a file that is to be made yet", async () => {
+    const root = newDirectory();
+    for (const name of ["app", "releases/42", "releases/shared"])
+      mkdirSync(join(root, name), { recursive: true });
+    symlinkSync("../releases/42", join(root, "app/current"));
+    symlinkSync("../shared/tokens.jsonl", join(root, "releases/42/tokens.jsonl"));
+    await saveSome(join(root, "app/current/tokens.jsonl"), 1);
+    expect(statSync(join(root, "releases/shared/tokens.jsonl")).isFile()).toBe(true);
+  });
+
+  it("by the directory of the process that made the store, wherever it goes later", async () => {
+    const before = process.cwd();
+    onTestFinished(() => process.chdir(before));
+    const path = newPath();
+    process.chdir(dirname(path));
+    await using store = new FileTokenStore("tokens.jsonl");
+    process.chdir(before);
+    await store.saveToken({ refreshToken: "r" });
+    expect(linesOf(path)).toHaveLength(2);
+  });
+
   it("by a hard link hold: such a file is not compacted, and a warning says so", async () => {
     const path = newPath();
     await saveSome(path, 1);

@@ -32,7 +32,8 @@ interface Draft extends TokenRecord {
  * Makes records of the tokens that were read. The SDKs' stores leave several rows for one user: those that are
  * compatible become one, by the rules of a save. The newer row's values win, and it fills its gaps from the
  * older one. Newer is the one that expires later, where both say when; otherwise the one further down. The
- * record has the id of the first of them. A row that can't be joined is in `problems`, with the row it met.
+ * record has the id of the first of them; a row whose id another user's or client's row has gets a new one. A row
+ * that can't be joined is in `problems`, with the row it met.
  * @param read what a reader found
  * @returns the records, and what is in none of them
  */
@@ -52,8 +53,11 @@ export function joinTokens(read: ZohoRead): Joined {
 /** @returns what stands in the way, with nothing changed; or undefined */
 function put(index: Index, given: TokenFields, where: string, time: number): string | undefined {
   const match = matchOf(index.read(lookupsFor(given, true)), given, true);
-  // a save goes by the id alone, but here the same id may have been dealt out twice
-  if (match !== undefined && !isCompatible(match, given)) return conflict("id", match);
+  // A save goes by the id alone, but the SDKs' stores deal one id out twice where two processes save at once. Nobody
+  // can tell the two by it: the later row gets another.
+  if (match !== undefined && !isCompatible(match, given)) {
+    return put(index, { ...given, id: null }, where, time);
+  }
   let draft: Draft = {
     ...given,
     id: given.id ?? randomUUID(),

@@ -1,0 +1,38 @@
+import { appendFileSync, chmodSync, statSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, it } from "vitest";
+import { LogFile } from "../dist/log-file.js";
+import { lookAt } from "../dist/place.js";
+import { TokenState } from "../dist/token-state.js";
+import { newPath, saveSome } from "./helpers.js";
+
+async function openSome() {
+  const path = newPath();
+  await saveSome(path, 3);
+  const file = LogFile.open(path, "tokens", () => new TokenState(), undefined);
+  expect(file.read()).toBe(true);
+  return { path, file };
+}
+
+it("a file that is closed is at no path: its inode may be another's by now", async () => {
+  const { path, file } = await openSome();
+  expect(file.isAt(lookAt(path))).toBe(true);
+  await file.close();
+  expect(file.isAt(lookAt(path))).toBe(false);
+});
+
+it("a new time without a new size is a write that is under way, or else a change", async () => {
+  const { path, file } = await openSome();
+  await sleep(60);
+  chmodSync(path, 0o600);
+  expect(file.isCurrent(statSync(path, { bigint: true }))).toBe(false);
+  expect(file.read()).toBe(true);
+  expect(file.isSettled).toBe(false);
+  appendFileSync(path, '{"op":"'); // more of that write
+  expect(file.read()).toBe(true);
+  expect(file.isSettled).toBe(true);
+  chmodSync(path, 0o600);
+  await sleep(60);
+  expect(file.read()).toBe(false);
+  await file.close();
+});
