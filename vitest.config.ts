@@ -10,6 +10,6 @@ export default defineConfig({
     hookTimeout: 120_000,
     // of two packages at once, that is more than there may be cores: most of the time they wait, for leases to
     // end and servers to come back
-    maxWorkers: 2,
+    maxWorkers: 3,
   },
 });
