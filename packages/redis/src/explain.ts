@@ -48,9 +48,19 @@ const MEANINGS: readonly Meaning[] = [
     "the client's keyPrefix spreads the keys over slots. Leave braces out of it.",
   ],
   [
-    /unknown command .*HPEXPIREAT|Unknown Redis command called from script/i,
+    /unknown command .*HPEXPIREAT/i,
     "ERR_UNSUPPORTED",
     "ttlMs needs Redis 7.4 or Valkey 9, or newer. Update the server, or leave ttlMs out.",
+  ],
+  [
+    /unknown command|Unknown Redis command called from script/i,
+    "ERR_UNSUPPORTED",
+    "the server has not all commands that the README lists: it is too old (ttlMs needs Redis 7.4 or Valkey 9), or one was renamed or disabled.",
+  ],
+  [
+    /DB index is out of range|SELECT is not allowed/i,
+    "ERR_INVALID_OPTIONS",
+    "the server has no database of this number. Choose another db; a Cluster has 0 alone.",
   ],
   [
     /Error compiling script|Unexpected engine/i,
@@ -88,6 +98,9 @@ export function explain(
     }
   }
   const why = [...new Set(texts.filter((text) => text !== "").map(firstLine))].join("; ");
+  if (error instanceof Error && error.name === "ReplyError") {
+    return new TokenStoreError("ERR_UNAVAILABLE", `redis: the server refused it (${why}). Look at its log.`);
+  }
   return new TokenStoreError(
     "ERR_UNAVAILABLE",
     `redis: no answer (${why}). A write may have been done all the same. Check that the server is up and can be ` +

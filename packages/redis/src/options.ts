@@ -1,5 +1,5 @@
 import { checkMs, checkStoreOptions, invalidOption, type StoreOptions } from "@tokenkeep/core";
-import type { Cluster, Redis, RedisOptions } from "ioredis";
+import type { Cluster, ClusterOptions, Redis, RedisOptions } from "ioredis";
 import { checkKeyPrefix } from "./keys.js";
 
 /** A client of ioredis that the caller has. */
@@ -136,6 +136,11 @@ export function checkOptions(given: string | RedisTokenStoreOptions): Settings {
     return { ...common, connection: { client: checkClient(options.client) }, secrets: [] };
   }
   if (options.url !== undefined) checkUrl(options.url);
+  const { db } = options;
+  // what is no number would end the process, and what is no whole one another database
+  if (db !== undefined && !(Number.isSafeInteger(db) && db >= 0)) {
+    throw invalidOption("db must be the number of a database: a whole number, 0 or more.");
+  }
   const all: RedisOptions = {
     connectTimeout: timeoutMs,
     retryStrategy: pauseBeforeReconnect,
@@ -170,6 +175,11 @@ function checkUrl(url: unknown): void {
   if (typeof url !== "string" || !URL.canParse(url) || !/^rediss?:\/\//.test(url)) {
     throw invalidOption("url must be redis://host:port or rediss://host:port (with TLS).");
   }
+  const { pathname, search } = new URL(url);
+  if (!/^(\/\d*)?$/.test(pathname)) {
+    throw invalidOption("What stands behind the host and port of url must be the number of a database: …/2.");
+  }
+  if (search !== "") throw invalidOption("url can't have options (?…): give them beside it.");
 }
 
 function checkClient(client: unknown): RedisClient {
@@ -183,7 +193,10 @@ function checkClient(client: unknown): RedisClient {
     "options" in client;
   if (!isClient) throw invalidOption("client must be a Redis or a Cluster of ioredis.");
   const checked = client as unknown as RedisClient;
-  if (checked.isCluster) checkKeyPrefix(checked.options.keyPrefix ?? "");
+  if (checked.isCluster) {
+    const { keyPrefix, redisOptions } = checked.options as ClusterOptions;
+    checkKeyPrefix(keyPrefix ?? redisOptions?.keyPrefix ?? "");
+  }
   return checked;
 }
 

@@ -9,7 +9,6 @@ import { Script } from "./script.js";
  * lookup that has it, or nil.
  */
 export const FIND: Script = new Script(
-  "find",
   `#!lua flags=no-writes
 local records, index, users = unpack(KEYS)
 -- where the record of a user that was saved last has ended: the last of the others
@@ -49,7 +48,6 @@ return found`,
  * records.
  */
 export const SCAN: Script = new Script(
-  "scan",
   `#!lua flags=no-writes
 local records, index, order, meta = unpack(KEYS)
 local from = ARGV[1] == '' and '-' or '(' .. ARGV[1]

@@ -6,7 +6,6 @@ import { Script } from "./script.js";
 // The server's clock ends a lease: PEXPIRE on the key of the lock. The fence is the server's time in
 // microseconds, or one more than the last: it grows also where a failover or a flush lost the last one.
 const ACQUIRE = new Script(
-  "acquire",
   `#!lua
 local lock, next, counter = unpack(KEYS)
 local owner, lease, place = ARGV[1], ARGV[2], ARGV[3]
@@ -31,14 +30,12 @@ return false`,
 );
 
 const RENEW = new Script(
-  "renew",
   `#!lua flags=allow-oom
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
 return redis.call('PEXPIRE', KEYS[1], ARGV[2])`,
 );
 
 const RELEASE = new Script(
-  "release",
   `#!lua flags=allow-oom
 if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
 if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end

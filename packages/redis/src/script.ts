@@ -9,12 +9,10 @@ export interface Answer<T> {
 
 /** A Lua script that the server knows by its hash. */
 export class Script {
-  readonly name: string;
   readonly text: string;
   readonly sha: string;
 
-  constructor(name: string, text: string) {
-    this.name = name;
+  constructor(text: string) {
     this.text = text;
     this.sha = createHash("sha1").update(text).digest("hex");
   }

@@ -68,11 +68,28 @@ local function endWithTheLast()
 end
 `;
 
-/** Sets the layout up, or refuses it. ARGV: `1` where fields have to end by themselves. */
+/**
+ * Sets the layout up, or refuses it. ARGV: `1` where fields have to end by themselves. What would stop a write half
+ * way stops it here: a key of another type, a command that the user may not run.
+ */
 export const OPEN: Script = new Script(
-  "open",
   `#!lua
 ${BEGIN}
+for _, key in ipairs({ records, index }) do redis.call('HEXISTS', key, '') end
+for _, key in ipairs({ users, order, ends }) do redis.call('ZCARD', key) end
+local function mayRun(...)
+  return not redis.acl_check_cmd or redis.acl_check_cmd(...)
+end
+local refused
+for _, key in ipairs({ records, index, meta }) do
+  if not mayRun('HSET', key, '-', '') then refused = 'hset' end
+  if not mayRun('HDEL', key, '-') then refused = 'hdel' end
+end
+for _, key in ipairs({ users, order, ends }) do
+  if not mayRun('ZADD', key, 0, '-') then refused = 'zadd' end
+  if not mayRun('ZREM', key, '-') then refused = 'zrem' end
+end
+if refused then return redis.error_reply('NOPERM this user may not run ' .. refused) end
 if ARGV[1] == '1' then redis.call('HPEXPIREAT', records, 1, 'FIELDS', 1, '') end
 return 1`,
 );
@@ -82,10 +99,9 @@ return 1`,
  * it has, the etag of the version that is to be replaced or '', its lead, its JSON, and those fields: `=<place>`,
  * `:<id>`, `@<user>` or '-', the keys of the token values.
  * Returns for each 1, or 0 where something was in the way, or -1 where what is stored is broken. A write that is
- * sent twice counts once.
+ * sent twice counts once, unless another came between the two.
  */
 export const WRITE: Script = new Script(
-  "write",
   `#!lua
 ${BEGIN}${DROP}${TTL}
 local ttl = ARGV[1]
@@ -108,7 +124,9 @@ local function write(first, last)
     redis.call('HSET', index, leadField, lead) -- so that a WAIT behind this waits for it
     return 1
   end
-  if exists and string.sub(stored, 1, #previous + 1) ~= previous .. ' ' then return 0 end
+  if exists and string.sub(stored, 1, #previous + 1) ~= previous .. ' ' then
+    return isThere(old) and 0 or -1
+  end
   if not exists and previous ~= '' then return 0 end
 
   local isOthers = occupant and old ~= place
@@ -129,8 +147,11 @@ local function write(first, last)
   -- what has ended there is in nobody's way
   if isOthers then drop(place, occupant) end
   if stored and not exists then drop(old, stored) end
-  redis.call('HSET', records, place, json)
+  -- the sorted sets first: one of another type ends the script
   local isNew = not exists or old ~= place
+  if not exists then redis.call('ZADD', order, 0, select(4, told(lead))) end
+  if isNew and user ~= '-' then redis.call('ZADD', users, 0, user .. ':' .. place) end
+  redis.call('HSET', records, place, json)
   if exists then
     local oldUser, oldKeys = told(stored)
     for key in oldKeys do
@@ -140,10 +161,7 @@ local function write(first, last)
       freeUser(oldUser, old)
       empty(old)
     end
-  else
-    redis.call('ZADD', order, 0, select(4, told(lead)))
   end
-  if isNew and user ~= '-' then redis.call('ZADD', users, 0, user .. ':' .. place) end
   redis.call('HSET', index, unpack(new))
 
   if ttl ~= '' then
@@ -171,7 +189,6 @@ return done`,
 
 /** ARGV: `:<id>`. */
 export const REMOVE: Script = new Script(
-  "remove",
   `#!lua flags=allow-oom
 ${BEGIN}${DROP}${TTL}
 local place = redis.call('HGET', index, ARGV[1])
@@ -186,7 +203,6 @@ return 1`,
 
 /** Unlinks what the namespace has: the memory is given back behind the scenes. */
 export const CLEAR: Script = new Script(
-  "clear",
   `#!lua flags=allow-oom
 ${BEGIN}
 redis.call('UNLINK', records, index, users, order, ends)

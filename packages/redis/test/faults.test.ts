@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { describeOnServer } from "@tokenkeep/test-servers";
+import { Redis } from "ioredis";
 import { getContainerRuntimeClient } from "testcontainers";
 import { afterAll, expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
@@ -40,6 +42,46 @@ await describeOnServer("redis", async ({ url, container }) => {
     const saved = await store.saveToken({ refreshToken });
     expect(await store.getTokens()).toMatchObject([{ id: saved.id, revision: 1 }]);
   });
+
+  it.each(["its own client", "a client that keeps commands for ever"])(
+    "a call that failed for want of a connection is not done later (%s)",
+    async (kind) => {
+      const server = new URL(url);
+      const gate = createServer((socket) => {
+        const through = connect(Number(server.port || 6379), server.hostname);
+        socket
+          .on("error", () => {})
+          .pipe(through.on("error", () => {}))
+          .pipe(socket);
+      });
+      const { port } = await new Promise<AddressInfo>((resolve) => {
+        const probe = createServer().listen(0, "127.0.0.1", () => {
+          const address = probe.address() as AddressInfo;
+          probe.close(() => resolve(address));
+        });
+      });
+      const namespace = freshNamespace();
+      const client = kind.startsWith("its")
+        ? undefined
+        : new Redis({ host: "127.0.0.1", port, maxRetriesPerRequest: null }).on("error", () => {});
+      const options = { namespace, timeoutMs: 1000 };
+      await using away = new RedisTokenStore(
+        client === undefined ? { ...options, url: `redis://127.0.0.1:${port}` } : { ...options, client },
+      );
+      const failed = await errorOf(away.deleteTokens());
+      expect(failed.code).toBe("ERR_UNAVAILABLE");
+      if (client === undefined) expect(failed.message).toContain("ECONNREFUSED");
+      else expect(failed.message).toContain("not connected");
+      await using near = new RedisTokenStore({ url, namespace });
+      await near.saveToken({ ...user, refreshToken: "r" });
+      gate.listen(port, "127.0.0.1");
+      await until(async () => (await away.findToken(user).catch(() => null)) !== null, "connected");
+      expect(await near.getTokens()).toHaveLength(1);
+      client?.disconnect();
+      await away.close();
+      gate.close();
+    },
+  );
 
   it("connections that are cut under load lose nothing that was acknowledged", async () => {
     await using store = new RedisTokenStore({ url: proxy.url, namespace: freshNamespace() });

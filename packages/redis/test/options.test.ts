@@ -12,6 +12,12 @@ describe("options", () => {
     [{ ttlMs: 1.5 }, "ttlMs"],
     [{ waitReplicas: -1 }, "waitReplicas"],
     [{ client: {} }, "client"],
+    [{ url: "redis://localhost/tokens" }, "database"],
+    [{ url: "redis://localhost/1.5" }, "database"],
+    [{ url: "redis://localhost/0?db=2" }, "options"],
+    [{ db: 1.5 }, "db"],
+    [{ db: -1 }, "db"],
+    [{ db: "tokens" }, "db"],
     [{ timeoutMs: 0 }, "timeoutMs"],
     [{ namespace: "\ud800" }, "namespace"],
   ])("%j is refused by name", (options, word) => {
@@ -28,6 +34,8 @@ describe("options", () => {
   it("a Cluster whose prefix would spread a namespace over slots is refused", () => {
     const client = new Cluster([{ port: 1 }], { lazyConnect: true, keyPrefix: "app{}:" });
     expect(() => new RedisTokenStore({ client })).toThrowError("keyPrefix");
+    const inner = new Cluster([{ port: 1 }], { lazyConnect: true, redisOptions: { keyPrefix: "app{}:" } });
+    expect(() => new RedisTokenStore({ client: inner })).toThrowError("keyPrefix");
   });
 
   it("no option is shown", () => {

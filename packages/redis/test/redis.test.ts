@@ -273,36 +273,6 @@ for (const name of ["redis", "valkey"] as const) {
       expect(await admin.exists(keysIn(namespace).records)).toBe(0);
     });
 
-    it.runIf(isOurs)("a wrong password and a missing right are ERR_PERMISSION", async () => {
-      const { host } = new URL(url);
-      await admin.call("ACL", "SETUSER", "reader", "on", ">pass-word", "~*", "+@read", "+@connection");
-      await using wrong = new RedisTokenStore(`redis://reader:not-the-word@${host}`);
-      const refused = await errorOf(wrong.findToken(user));
-      expect(refused).toMatchObject({ code: "ERR_PERMISSION", retryable: false });
-      await using reader = new RedisTokenStore(`redis://reader:pass-word@${host}`);
-      expect((await errorOf(reader.findToken(user))).code).toBe("ERR_PERMISSION");
-      for (const error of [refused])
-        expect(JSON.stringify(error, Object.getOwnPropertyNames(error))).not.toContain("not-the-word");
-    });
-
-    it.runIf(isOurs)("the rights that the README lists are enough", async () => {
-      const readme = await readFile(new URL("../README.md", import.meta.url), "utf8");
-      const rights = /`(\+evalsha[^`]*)`, and in a Cluster/.exec(readme)?.[1]?.split(/\s+/) ?? [];
-      await admin.call("ACL", "SETUSER", "app", "reset", "on", ">pass-word", "~{tokenkeep:*", ...rights);
-      const { host } = new URL(url);
-      const options = { url: `redis://app:pass-word@${host}`, namespace: freshNamespace() };
-      for (const more of [{}, { ttlMs: 60_000 }, { waitReplicas: 0 }]) {
-        await using store = new RedisTokenStore({ ...options, ...more });
-        const { id } = await store.saveToken({ ...user, refreshToken: "r" });
-        await store.saveToken({ ...user, accessToken: "a" });
-        expect(await store.findToken({ userSignature: user.userSignature })).toMatchObject({ id });
-        expect(await store.getTokens()).toHaveLength(1);
-        await store.withLock("k", () => {});
-        await store.deleteToken(id ?? "");
-        await store.deleteTokens();
-      }
-    });
-
     it.runIf(isOurs)(
       "a full memory is ERR_UNAVAILABLE with nothing half written; finds and deletes go on",
       async () => {
