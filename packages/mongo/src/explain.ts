@@ -3,7 +3,9 @@ import { TokenStoreError, type TokenStoreErrorCode } from "@tokenkeep/core";
 /** Codes of the server, https://www.mongodb.com/docs/v8.0/reference/error-codes/ */
 const UNAUTHORIZED = 13;
 const AUTHENTICATION_FAILED = 18;
+// Atlas tells everything by this one: refused credentials, but also a full quota
 const ATLAS_ERROR = 8000;
+const INVALID_NAMESPACE = 73;
 // CannotCreateIndex, IndexOptionsConflict, IndexKeySpecsConflict, CommandNotSupportedOnView
 const INDEX_CONFLICTS: ReadonlySet<unknown> = new Set([67, 85, 86, 166]);
 const DUPLICATE_KEY = 11000;
@@ -18,10 +20,17 @@ export function explain(error: unknown): TokenStoreError | undefined {
   if (code === UNAUTHORIZED) {
     return explained("ERR_PERMISSION", "the user may not do this. It needs the role readWrite", error);
   }
-  if (code === AUTHENTICATION_FAILED || code === ATLAS_ERROR) {
+  if (code === AUTHENTICATION_FAILED || (code === ATLAS_ERROR && /auth/i.test(messageOf(error)))) {
     return explained(
       "ERR_PERMISSION",
       "the server refused the credentials. Check user, password and authSource",
+      error,
+    );
+  }
+  if (code === INVALID_NAMESPACE) {
+    return explained(
+      "ERR_INVALID_OPTIONS",
+      "the server does not take this database or collection name",
       error,
     );
   }

@@ -9,15 +9,18 @@ import type { Layout, StoredDocument } from "./layout.js";
  *
  * Each step is one `findOneAndUpdate` with a pipeline, so that the server decides, atomically and by its own
  * clock (`$$NOW`: https://www.mongodb.com/docs/v8.0/reference/aggregation-variables/). What it decided is
- * read from the document that comes back: `asked` is who asked last, `answer` what the answer was.
+ * the `answer` in the document that comes back.
  */
 export class MongoLeases implements Leases {
   readonly #collection: Collection<StoredDocument>;
   readonly #layout: Layout;
+  readonly #setUp: () => Promise<void>;
 
-  constructor(collection: Collection<StoredDocument>, layout: Layout) {
+  /** @param setUp makes the collection's schema, where that is missing */
+  constructor(collection: Collection<StoredDocument>, layout: Layout, setUp: () => Promise<void>) {
     this.#collection = collection;
     this.#layout = layout;
+    this.#setUp = setUp;
   }
 
   async acquire(key: string, owner: string, leaseMs: number, placeMs: number): Promise<number | null> {
@@ -31,7 +34,7 @@ export class MongoLeases implements Leases {
     const isMine = { $in: ["$answer", ["granted", "again"]] };
     const isWaiting = { $eq: ["$answer", "wait"] };
     const pipeline = [
-      { $set: { answer: decide, asked: me } },
+      { $set: { answer: decide } },
       {
         $set: {
           owner: { $cond: [isMine, me, "$owner"] },
@@ -55,7 +58,7 @@ export class MongoLeases implements Leases {
   async renew(key: string, owner: string, leaseMs: number): Promise<boolean> {
     const me = { $literal: owner };
     const lock = await this.#update(key, [
-      { $set: { answer: { $cond: [isHeldBy(me), "renewed", "no"] }, asked: me } },
+      { $set: { answer: { $cond: [isHeldBy(me), "renewed", "no"] } } },
       {
         $set: {
           expiresAt: { $cond: [{ $eq: ["$answer", "renewed"] }, { $add: ["$$NOW", leaseMs] }, "$expiresAt"] },
@@ -68,7 +71,7 @@ export class MongoLeases implements Leases {
   async release(key: string, owner: string): Promise<boolean> {
     const me = { $literal: owner };
     const lock = await this.#update(key, [
-      { $set: { answer: { $cond: [isHeldBy(me), "released", "no"] }, asked: me } },
+      { $set: { answer: { $cond: [isHeldBy(me), "released", "no"] } } },
       {
         $set: {
           owner: { $cond: [{ $eq: ["$owner", me] }, null, "$owner"] },
@@ -86,8 +89,10 @@ export class MongoLeases implements Leases {
     });
   }
 
-  // Once in the life of a key. Not an upsert: where several of those race, FerretDB refuses `$$NOW`.
+  // Once in the life of a key, or where the collection was emptied: a lock that is all there is in it would pass for
+  // another program's document. Not an upsert: where several of those race, FerretDB refuses `$$NOW`.
   async #make(key: string): Promise<void> {
+    await this.#setUp();
     const _id = this.#layout.lockId(key);
     try {
       await this.#collection.insertOne({ _id, keys: [_id], fence: 0 });

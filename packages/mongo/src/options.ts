@@ -78,17 +78,20 @@ export function checkOptions(options: MongoTokenStoreOptions): Settings {
   }
   if (client !== undefined && !has(client, "db")) throw invalidOption("client must be a MongoClient.");
   if (db !== undefined && !has(db, "collection")) throw invalidOption("db must be a Db of a MongoClient.");
-  checkName("database", options.database, /[/\\. "$\0]/);
-  checkName("collection", options.collection, /[$\0]|^system\./);
+  checkName("database", options.database, DATABASE_NAME);
+  const { collection = "oauth_tokens" } = options;
+  checkName("collection", collection, COLLECTION_NAME);
   const ownClient = url === undefined ? undefined : makeClient(url, options, timeoutMs);
   const used = ownClient ?? client;
+  const database = db ?? databaseOf(used!, options.database);
+  checkName("the database", database.databaseName, DATABASE_NAME);
   return {
     namespace,
     timeoutMs,
     leaseMs,
-    db: db ?? used!.db(options.database),
+    db: database,
     ownClient,
-    collection: options.collection ?? "oauth_tokens",
+    collection,
     writeConcern: checkWriteConcern(options.writeConcern, timeoutMs),
     readConcern: checkReadConcern(options.readConcern),
     secrets: [...(url === undefined ? [] : secretsOfUrl(url)), ...secretsOf(used ?? db)],
@@ -123,23 +126,61 @@ function makeClient(url: string, options: MongoTokenStoreOptions, timeoutMs: num
   }
 }
 
-function checkName(option: string, name: unknown, forbidden: RegExp): void {
-  if (name === undefined) return;
-  if (typeof name !== "string" || name === "" || Buffer.byteLength(name) > 200 || forbidden.test(name)) {
-    throw invalidOption(`${option} must be a name that MongoDB allows, of up to 200 bytes.`);
+/** The one in the URL, or else the driver's own, `test`. */
+function databaseOf(client: MongoClient, name: string | undefined): Db {
+  try {
+    return client.db(name);
+  } catch (error) {
+    throw invalidOption(
+      `url names no database that can be used: ${error instanceof Error ? error.message : error}`,
+    );
   }
 }
+
+interface Name {
+  readonly mostBytes: number;
+  readonly forbidden: RegExp;
+}
+
+/** https://www.mongodb.com/docs/v8.0/reference/limits/#naming-restrictions */
+const DATABASE_NAME: Name = { mostBytes: 63, forbidden: /[/\\. "$\0]/ };
+/** With the database's name it may have 255 bytes. */
+const COLLECTION_NAME: Name = { mostBytes: 190, forbidden: /[$\0]|^system\.|^\.|\.$|\.\./ };
+
+function checkName(option: string, name: unknown, { mostBytes, forbidden }: Name): void {
+  if (name === undefined) return;
+  if (
+    typeof name !== "string" ||
+    name === "" ||
+    Buffer.byteLength(name) > mostBytes ||
+    forbidden.test(name)
+  ) {
+    throw invalidOption(`${option} must have a name that MongoDB allows, of up to ${mostBytes} bytes.`);
+  }
+}
+
+const WRITE_CONCERN: ReadonlySet<string> = new Set(["w", "j", "journal", "wtimeout", "wtimeoutMS", "fsync"]);
 
 function checkWriteConcern(
   concern: WriteConcernSettings | undefined,
   timeoutMs: number,
 ): WriteConcernSettings {
-  if (concern !== undefined && (typeof concern !== "object" || concern === null || concern.w === 0)) {
-    throw invalidOption('writeConcern must be an object such as { w: "majority" }, and w not 0.');
+  if (concern !== undefined && (typeof concern !== "object" || concern === null || Array.isArray(concern))) {
+    throw invalidOption('writeConcern must be an object such as { w: "majority" }.');
+  }
+  const { w: given, ...rest } = concern ?? {};
+  const unknown = Object.keys(rest).find((name) => !WRITE_CONCERN.has(name));
+  if (unknown !== undefined) throw invalidOption(`writeConcern has no ${unknown}.`);
+  const w: unknown = given ?? "majority";
+  const isNumber = typeof w === "number" && Number.isSafeInteger(w) && w > 0;
+  if (!isNumber && (typeof w !== "string" || w === "" || w === "0")) {
+    throw invalidOption(
+      'The w of writeConcern must be a number of members, 1 or more, or a name such as "majority".',
+    );
   }
   // Without a limit the server would go on waiting for members that are down:
   // https://www.mongodb.com/docs/v8.0/reference/write-concern/#wtimeout
-  return { w: "majority", wtimeoutMS: timeoutMs, ...concern };
+  return { w: given ?? "majority", wtimeoutMS: timeoutMs, ...rest };
 }
 
 function checkReadConcern(level: string = "local"): "local" | "majority" | "linearizable" {

@@ -45,7 +45,8 @@ export class Writer {
       }
       return false;
     } finally {
-      await this.#leases.release(TURN, owner);
+      // it ends by itself, and the write is done
+      await this.#leases.release(TURN, owner).catch(() => {});
     }
   }
 }

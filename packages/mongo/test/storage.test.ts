@@ -178,6 +178,19 @@ await describeOnEach(({ url, name: serverName }) => {
     await store.close();
   });
 
+  it("takes a lock where the collection was emptied, and goes on", async () => {
+    const store = openStore();
+    await store.saveToken({ id: "a", accessToken: "a" });
+    await collection.deleteMany({});
+    expect(await store.withLock("k", () => "done")).toBe("done");
+    expect(await store.getTokens()).toEqual([]);
+    const other = openStore();
+    await other.saveToken({ id: "b", accessToken: "b" });
+    expect(await store.findTokenById("b")).toMatchObject({ revision: 1 });
+    await other.close();
+    await store.close();
+  });
+
   it("refuses a newer schema and a collection of another program, and changes nothing", async () => {
     await collection.insertOne({ _id: "~schema", keys: ["~schema"], version: 2 });
     const store = openStore();
