@@ -37,10 +37,11 @@ export class FileBackend implements Backend {
     this.leases = new FileLeases(namespace);
   }
 
-  /** Goes on with an attempt that took too long: to read a large file must not begin anew each time. */
+  /** Asked again, it goes on with what took too long: to read a large file must not begin anew each time. */
   open(): Promise<void> {
-    this.#opening ??= this.#open().finally(() => {
+    this.#opening ??= this.#open().catch((error) => {
       this.#opening = undefined;
+      throw error;
     });
     return this.#opening;
   }

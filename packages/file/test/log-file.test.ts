@@ -1,6 +1,5 @@
-import { appendFileSync, chmodSync, statSync } from "node:fs";
-import { setTimeout as sleep } from "node:timers/promises";
-import { expect, it } from "vitest";
+import { appendFileSync, chmodSync } from "node:fs";
+import { expect, it, onTestFinished, vi } from "vitest";
 import { LogFile } from "../dist/log-file.js";
 import { lookAt } from "../dist/place.js";
 import { TokenState } from "../dist/token-state.js";
@@ -23,16 +22,22 @@ it("a file that is closed is at no path: its inode may be another's by now", asy
 
 it("a new time without a new size is a write that is under way, or else a change", async () => {
   const { path, file } = await openSome();
-  await sleep(60);
-  chmodSync(path, 0o600);
-  expect(file.isCurrent(statSync(path, { bigint: true }))).toBe(false);
+  vi.useFakeTimers({ toFake: ["Date"] });
+  onTestFinished(() => void vi.useRealTimers());
+  const touch = () => {
+    const before = lookAt(path)!.ctimeNs;
+    while (lookAt(path)!.ctimeNs === before) chmodSync(path, 0o600); // the clock of files has a coarse hand
+    return lookAt(path)!;
+  };
+  const touched = touch();
+  vi.setSystemTime(Number(touched.ctimeMs) + 10);
+  expect(file.isCurrent(touched)).toBe(false);
   expect(file.read()).toBe(true);
   expect(file.isSettled).toBe(false);
   appendFileSync(path, '{"op":"'); // more of that write
   expect(file.read()).toBe(true);
   expect(file.isSettled).toBe(true);
-  chmodSync(path, 0o600);
-  await sleep(60);
+  vi.setSystemTime(Number(touch().ctimeMs) + 60);
   expect(file.read()).toBe(false);
   await file.close();
 });
