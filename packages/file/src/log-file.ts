@@ -84,7 +84,7 @@ export class LogFile<S extends State> {
 
   /** Whether all that was done to the file is known: false for the moment in which another's write may be under way. */
   get isSettled(): boolean {
-    return this.#isSettled;
+    return this.#isSealed || this.#isSettled;
   }
 
   /** Whether that is this file as it was last read. */
