@@ -44,6 +44,8 @@ export interface RecordDocument extends StoredDocument {
 
 export const SCHEMA_ID = "~schema";
 export const SCHEMA_VERSION = 1;
+/** The `_id` of every lock, and of nothing else. */
+export const LOCK_ID: RegExp = /^lock\.[\w-]{43}$/;
 
 /** Names of the indexes. */
 export const INDEXES = {

@@ -46,7 +46,7 @@ export class MongoBackend implements Backend {
       settings.collection,
       collectionOptions(settings),
     );
-    this.leases = new MongoLeases(this.#collection, this.#layout, () => this.open());
+    this.leases = new MongoLeases(this.#collection, this.#layout);
     this.#reader = new Reader(settings);
     this.#writer = new Writer(this.leases, settings.timeoutMs);
   }

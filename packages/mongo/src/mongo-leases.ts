@@ -14,13 +14,10 @@ import type { Layout, StoredDocument } from "./layout.js";
 export class MongoLeases implements Leases {
   readonly #collection: Collection<StoredDocument>;
   readonly #layout: Layout;
-  readonly #setUp: () => Promise<void>;
 
-  /** @param setUp makes the collection's schema, where that is missing */
-  constructor(collection: Collection<StoredDocument>, layout: Layout, setUp: () => Promise<void>) {
+  constructor(collection: Collection<StoredDocument>, layout: Layout) {
     this.#collection = collection;
     this.#layout = layout;
-    this.#setUp = setUp;
   }
 
   async acquire(key: string, owner: string, leaseMs: number, placeMs: number): Promise<number | null> {
@@ -89,10 +86,8 @@ export class MongoLeases implements Leases {
     });
   }
 
-  // Once in the life of a key, or where the collection was emptied: a lock that is all there is in it would pass for
-  // another program's document. Not an upsert: where several of those race, FerretDB refuses `$$NOW`.
+  // Once in the life of a key. Not an upsert: where several of those race, FerretDB refuses `$$NOW`.
   async #make(key: string): Promise<void> {
-    await this.#setUp();
     const _id = this.#layout.lockId(key);
     try {
       await this.#collection.insertOne({ _id, keys: [_id], fence: 0 });

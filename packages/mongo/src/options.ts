@@ -171,16 +171,20 @@ function checkWriteConcern(
   const { w: given, ...rest } = concern ?? {};
   const unknown = Object.keys(rest).find((name) => !WRITE_CONCERN.has(name));
   if (unknown !== undefined) throw invalidOption(`writeConcern has no ${unknown}.`);
-  const w: unknown = given ?? "majority";
-  const isNumber = typeof w === "number" && Number.isSafeInteger(w) && w > 0;
-  if (!isNumber && (typeof w !== "string" || w === "" || w === "0")) {
+  const w = given ?? "majority";
+  if (!isW(w)) {
     throw invalidOption(
       'The w of writeConcern must be a number of members, 1 or more, or a name such as "majority".',
     );
   }
   // Without a limit the server would go on waiting for members that are down:
   // https://www.mongodb.com/docs/v8.0/reference/write-concern/#wtimeout
-  return { w: given ?? "majority", wtimeoutMS: timeoutMs, ...rest };
+  return { w, wtimeoutMS: timeoutMs, ...rest };
+}
+
+function isW(w: unknown): boolean {
+  if (typeof w === "number") return Number.isSafeInteger(w) && w > 0;
+  return typeof w === "string" && w !== "" && w !== "0";
 }
 
 function checkReadConcern(level: string = "local"): "local" | "majority" | "linearizable" {

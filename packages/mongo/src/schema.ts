@@ -6,6 +6,7 @@ import {
   generationOf,
   INDEXES,
   type Layout,
+  LOCK_ID,
   SCHEMA_ID,
   SCHEMA_VERSION,
   type StoredDocument,
@@ -68,7 +69,8 @@ async function isOurs(collection: Collection<StoredDocument>): Promise<boolean> 
   const find = () => collection.findOne({ _id: { $eq: SCHEMA_ID } });
   let schema = await find();
   if (schema === null) {
-    if ((await collection.findOne({})) === null) return false;
+    // a lock of ours may be all there is, where the collection was emptied under an open store
+    if ((await collection.findOne({ _id: { $not: LOCK_ID } })) === null) return false;
     schema = await find(); // perhaps another process has just made it
   }
   if (schema === null) throw schemaError("the collection has documents that this store has not made");
