@@ -13,11 +13,7 @@ export class Deadlines {
    * A ring of those that are waited for. Not a Map or a Set: V8 grows those anew where entries come and go, and
    * keeps what was in the old ones alive until its next full collection.
    */
-  readonly #ring: Waiting = new Waiting(
-    Number.POSITIVE_INFINITY,
-    () => {},
-    () => {},
-  );
+  readonly #ring: Waiting = new Waiting(Number.POSITIVE_INFINITY, nothing, nothing);
   /** The timer stays for the next one, but a process that is done need not wait for it. */
   readonly #left = () => {
     if (this.#ring.isAlone) this.#timer?.unref();
@@ -65,6 +61,8 @@ export class Deadlines {
     if (earliest < this.#timerEnd) this.#setTimer(earliest);
   }
 }
+
+function nothing(): void {}
 
 /** One of a ring. */
 class Waiting implements Deadline {

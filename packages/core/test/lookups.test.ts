@@ -1,20 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { TokenFields } from "../src/fields.js";
 import { keysOf, opaqueKey } from "../src/index.js";
-
-const none: TokenFields = {
-  id: null,
-  userName: null,
-  clientId: null,
-  clientSecret: null,
-  redirectUrl: null,
-  grantToken: null,
-  refreshToken: null,
-  accessToken: null,
-  expiresAt: null,
-  apiDomain: null,
-  revision: null,
-};
+import { none } from "./records.js";
 
 describe("the keys of a record", () => {
   // a user's are kept from one call to the next

@@ -2,25 +2,7 @@ import { expect, it } from "vitest";
 import { RecordMap } from "../src/in-memory/index.js";
 import { keysOf } from "../src/lookups.js";
 import type { TokenRecord } from "../src/record.js";
-
-function recordOf(fields: Partial<TokenRecord> & { id: string }): TokenRecord {
-  return {
-    userName: null,
-    clientId: null,
-    clientSecret: null,
-    redirectUrl: null,
-    grantToken: null,
-    refreshToken: null,
-    accessToken: null,
-    expiresAt: null,
-    apiDomain: null,
-    revision: 1,
-    etag: "e",
-    createdAt: 1,
-    savedAt: 1,
-    ...fields,
-  };
-}
+import { recordOf } from "./records.js";
 
 function put(records: RecordMap, fields: Partial<TokenRecord> & { id: string }): boolean {
   const record = recordOf(fields);

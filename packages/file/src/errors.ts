@@ -3,13 +3,15 @@ import { TokenStoreError } from "@tokenkeep/core";
 /** What an error of the file system means. */
 export function explainFileError(error: unknown): TokenStoreError | undefined {
   const code = error instanceof Error && "code" in error ? error.code : undefined;
+  // a draft that another user has left beside the file, perhaps
+  const what = error instanceof Error && "path" in error ? `${code}: ${error.path}` : code;
   switch (code) {
     case "EACCES":
     case "EPERM":
     case "EROFS":
       return new TokenStoreError(
         "ERR_PERMISSION",
-        `file: this process may not read and write the file and its directory (${code}). Give it leave to, or choose another path.`,
+        `file: this process may not read and write the file and its directory (${what}). Give it leave to, or choose another path.`,
       );
     case "ENOSPC":
     case "EDQUOT":
@@ -38,9 +40,10 @@ export function explainFileError(error: unknown): TokenStoreError | undefined {
 
 /** @param line its number, from 1 */
 export function corrupt(path: string, line: number): TokenStoreError {
-  const way = "take the line out of it (what stood in that line is lost, the other lines are not)";
-  return corruptError(
-    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}`,
+  return unreadable(
+    path,
+    line,
+    "take the line out of it (what stood in that line is lost, the other lines are not)",
   );
 }
 
@@ -57,9 +60,16 @@ export function corruptHead(path: string, text: string): TokenStoreError {
         "the first line. Nothing was changed. Check the path",
     );
   }
-  const way = "put the first line of another store's file in its place (a new store makes one)";
+  return unreadable(
+    path,
+    1,
+    "put the first line of another store's file in its place (a new store makes one)",
+  );
+}
+
+function unreadable(path: string, line: number, way: string): TokenStoreError {
   return corruptError(
-    `${path}, line 1: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}`,
+    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}`,
   );
 }
 

@@ -3,7 +3,7 @@ import { type Deadline, Deadlines } from "@tokenkeep/core";
 interface Waiting {
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
-  deadline: Deadline | undefined;
+  readonly deadline: Deadline;
 }
 
 /**
@@ -20,12 +20,12 @@ export class WaitingCalls {
    */
   wait(ms: number, late: () => Error): Promise<void> {
     return new Promise((resolve, reject) => {
-      const waiting: Waiting = { resolve, reject, deadline: undefined };
-      this.#waiting.add(waiting);
-      waiting.deadline = this.#deadlines.set(performance.now() + ms, () => {
+      const deadline = this.#deadlines.set(performance.now() + ms, () => {
         this.#waiting.delete(waiting);
         reject(late());
       });
+      const waiting = { resolve, reject, deadline };
+      this.#waiting.add(waiting);
     });
   }
 
@@ -40,7 +40,7 @@ export class WaitingCalls {
   #take(): Waiting[] {
     const all = [...this.#waiting];
     this.#waiting.clear();
-    for (const { deadline } of all) deadline?.cancel();
+    for (const { deadline } of all) deadline.cancel();
     return all;
   }
 }
