@@ -48,8 +48,12 @@ function namesOf(tests) {
 }
 
 /** Under which condition a case applies, for the reader of the table. */
-function conditionOf({ needs = [], lacks = [], faults = [] }) {
-  const parts = [...needs, ...lacks.map((name) => `no ${name}`), ...faults.map((name) => `faults.${name}`)];
+function conditionOf({ needs = [], lacks = [], disruptions = [] }) {
+  const parts = [
+    ...needs,
+    ...lacks.map((name) => `no ${name}`),
+    ...disruptions.map((name) => `disruptions.${name}`),
+  ];
   return parts.length === 0 ? "" : ` (${parts.join(", ")})`;
 }
 

@@ -18,7 +18,7 @@ export function fill(document) {
 }
 
 const OUTPUTS = {
-  /** What the terminal shows of a store with a fault, without the failures themselves. */
+  /** What the terminal shows of a store with a bug, without the failures themselves. */
   terminal: () => {
     const lines = reports().terminal.split("\n");
     const first = lines.findIndex((line) => line.startsWith("✗"));
@@ -66,7 +66,7 @@ const OUTPUTS = {
 };
 
 let made;
-/** The reports of one run on the store with a fault. */
+/** The reports of one run on the store with a bug. */
 function reports() {
   if (made !== undefined) return made;
   const directory = mkdtempSync(join(tmpdir(), "tokenkeep-docs-"));

@@ -36,7 +36,7 @@ export interface StoreModule {
    */
   destroy?(space: Space): void | Promise<void>;
   /** Means to disturb the backend, as far as there are any. */
-  readonly faults?: FaultMeans;
+  readonly disruptions?: DisruptionMeans;
   /** Where a store can be made from a client that the caller has already. */
   readonly client?: ClientMeans;
 }
@@ -45,16 +45,16 @@ export interface StoreModule {
  * What a module can do to the connections of the stores that it opened in this process, or to their server.
  * Cases that need a means which is not there do not apply.
  */
-export interface FaultMeans {
+export interface DisruptionMeans {
   /** Cuts every connection that is open; new ones get through. */
   cut?(): void | Promise<void>;
   /** Cuts the connection in place of the next reply: what was asked is done, and nobody learns of it. */
   loseReply?(): void | Promise<void>;
-  /** The server is gone: connections end and new ones are refused, until {@link FaultMeans.start}. */
+  /** The server is gone: connections end and new ones are refused, until {@link DisruptionMeans.start}. */
   stop?(): void | Promise<void>;
   /** The server is back. */
   start?(): void | Promise<void>;
-  /** The server is there and answers nothing, until {@link FaultMeans.thaw}. */
+  /** The server is there and answers nothing, until {@link DisruptionMeans.thaw}. */
   freeze?(): void | Promise<void>;
   /** The server answers again. */
   thaw?(): void | Promise<void>;
@@ -147,7 +147,7 @@ export interface Case {
   /** The case applies only where none of these is declared. */
   readonly lacks?: readonly Capability[];
   /** Means that the module has to have. */
-  readonly faults?: readonly (keyof FaultMeans)[];
+  readonly disruptions?: readonly (keyof DisruptionMeans)[];
   /** Whether the module has to have `client`. */
   readonly needsClient?: true;
   /** How long it may take, in milliseconds; 60,000 unless told otherwise. */

@@ -4,9 +4,9 @@ import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
+import { ModuleError } from "./candidate.js";
 import { junitOf, markdownOf, textOf } from "./report.js";
 import { type RunOptions, runConformance, select } from "./run.js";
-import { ModuleError } from "./subject.js";
 
 const USAGE = `Usage: conformance ./my-store.mjs [options]
 

@@ -6,7 +6,7 @@ export type {
   Capability,
   Case,
   ClientMeans,
-  FaultMeans,
+  DisruptionMeans,
   Kit,
   OpenOptions,
   Space,

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
-import type { FaultMeans } from "./case.js";
+import type { DisruptionMeans } from "./case.js";
 
-/** A TCP proxy with the means to disturb what goes through it: hand it to the kit as a module's `faults`. */
-export interface TcpProxy extends Required<FaultMeans> {
+/** A TCP proxy with the means to disturb what goes through it: hand it to the kit as a module's `disruptions`. */
+export interface TcpProxy extends Required<DisruptionMeans> {
   /** Where it listens, on 127.0.0.1. */
   readonly port: number;
   cut(): void;

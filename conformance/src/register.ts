@@ -1,7 +1,7 @@
+import { loadCandidate, ModuleError, reasonNotToRun } from "./candidate.js";
 import { type Case, paragraphOf } from "./case.js";
 import { type RunOptions, select } from "./run.js";
 import { limitOf, runCase } from "./run-case.js";
-import { loadSubject, ModuleError, reasonNotToRun } from "./subject.js";
 
 /** What any test runner has: vitest, jest, mocha, node:test. */
 export interface TestRunner {
@@ -40,17 +40,23 @@ export async function registerConformance(
 ): Promise<void> {
   const { describe, it } = runner;
   const { only, seed, rounds } = { ...options, ...fromEnvironment() };
-  const subject = await loadSubject(moduleUrl, { seed, rounds });
+  const candidate = await loadCandidate(moduleUrl, { seed, rounds });
   const cases = select(only);
   const sections = [...new Set(cases.map(sectionOf))];
-  describe(`${subject.module.name} keeps the contract (seed ${subject.seed})`, () => {
+  describe(`${candidate.module.name} keeps the contract (seed ${candidate.seed})`, () => {
     for (const section of sections) {
       describe(`section ${section}`, () => {
         for (const test of cases.filter((one) => sectionOf(one) === section)) {
-          const reason = reasonNotToRun(test, subject);
+          const reason = reasonNotToRun(test, candidate);
           const title = `${paragraphOf(test)} ${test.name}`;
           if (reason !== undefined) (it.skip ?? it)(`${title} (not applicable: ${reason})`, async () => {});
-          else register(it, title, () => runCase(test, subject), limitOf(test, subject) + BESIDE_THE_CASE_MS);
+          else
+            register(
+              it,
+              title,
+              () => runCase(test, candidate),
+              limitOf(test, candidate) + BESIDE_THE_CASE_MS,
+            );
         }
       });
     }

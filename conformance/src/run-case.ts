@@ -1,22 +1,22 @@
 import type { TokenStore } from "@tokenkeep/core";
+import type { Candidate } from "./candidate.js";
 import type { Case, Kit, OpenOptions } from "./case.js";
 import { quote } from "./contract.js";
 import { Finding } from "./expect.js";
 import { inTime } from "./in-time.js";
 import { show } from "./show.js";
 import { newSpace, removeSpace } from "./space.js";
-import type { Subject } from "./subject.js";
 import { Trace, traced } from "./trace.js";
 
 const CASE_TIMEOUT_MS = 60_000;
 
 /** How long a case may take, in milliseconds. */
-export function limitOf({ timeoutMs = CASE_TIMEOUT_MS, roundMs = 0 }: Case, { rounds }: Subject): number {
+export function limitOf({ timeoutMs = CASE_TIMEOUT_MS, roundMs = 0 }: Case, { rounds }: Candidate): number {
   return timeoutMs + roundMs * rounds;
 }
 
 /** Runs a case on a fresh space, and leaves nothing behind. Rejects with what the case found. */
-export async function runCase(test: Case, subject: Subject): Promise<void> {
+export async function runCase(test: Case, candidate: Candidate): Promise<void> {
   const space = await newSpace();
   const trace = new Trace();
   const stores: TokenStore[] = [];
@@ -27,7 +27,7 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
     if (how !== undefined) trace.add(`${name} = ${how}`)("");
     return traced(store, name, trace);
   };
-  const { module } = subject;
+  const { module } = candidate;
   const open = async (options?: OpenOptions): Promise<TokenStore> =>
     add(
       await inTime(Promise.resolve(module.open(space, options)), CASE_TIMEOUT_MS, "open()"),
@@ -39,7 +39,7 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
   };
   try {
     const kit: Kit = {
-      ...subject,
+      ...candidate,
       space,
       store: await open(),
       open,
@@ -48,14 +48,14 @@ export async function runCase(test: Case, subject: Subject): Promise<void> {
       startOver: () => trace.clear(),
       onEnd: (work) => void endings.push(work),
     };
-    await inTime(test.run(kit), limitOf(test, subject), "the case");
+    await inTime(test.run(kit), limitOf(test, candidate), "the case");
   } catch (error) {
     throw tell(test, trace, error);
   } finally {
     for (const end of endings.reverse()) await end();
     // a store that can't close is told by the cases of 5.4, not by every case
     await Promise.allSettled(stores.map((store) => inTime(store.close(), CASE_TIMEOUT_MS)));
-    await removeSpace(subject.module, space);
+    await removeSpace(candidate.module, space);
   }
 }
 

@@ -1,9 +1,9 @@
 import type { Capabilities } from "@tokenkeep/core";
+import { type Candidate, loadCandidate, reasonNotToRun } from "./candidate.js";
 import { type Case, paragraphOf } from "./case.js";
 import { allCases } from "./cases/index.js";
 import { runCase } from "./run-case.js";
 import { isError } from "./show.js";
-import { loadSubject, reasonNotToRun, type Subject } from "./subject.js";
 
 /** What to run, and how. */
 export interface RunOptions {
@@ -65,32 +65,32 @@ export function select(only: readonly string[] = []): Case[] {
  * @returns what came of each case; a failed one is no rejection
  */
 export async function runConformance(moduleUrl: string | URL, options: RunOptions = {}): Promise<Report> {
-  const subject = await loadSubject(moduleUrl, options);
+  const candidate = await loadCandidate(moduleUrl, options);
   const cases = select(options.only);
   const results: CaseResult[] = [];
   for (const test of cases) {
-    const result = await resultOf(test, subject);
+    const result = await resultOf(test, candidate);
     results.push(result);
     options.onProgress?.(result, results.length, cases.length);
   }
   const count = (status: CaseResult["status"]): number =>
     results.filter((result) => result.status === status).length;
   return {
-    store: subject.module.name,
-    capabilities: subject.capabilities,
-    seed: subject.seed,
+    store: candidate.module.name,
+    capabilities: candidate.capabilities,
+    seed: candidate.seed,
     summary: { passed: count("passed"), failed: count("failed"), notApplicable: count("not-applicable") },
     cases: results,
   };
 }
 
-async function resultOf(test: Case, subject: Subject): Promise<CaseResult> {
+async function resultOf(test: Case, candidate: Candidate): Promise<CaseResult> {
   const { name } = test;
   const paragraph = paragraphOf(test);
-  const reason = reasonNotToRun(test, subject);
+  const reason = reasonNotToRun(test, candidate);
   if (reason !== undefined) return { name, paragraph, status: "not-applicable", message: reason };
   try {
-    await runCase(test, subject);
+    await runCase(test, candidate);
     return { name, paragraph, status: "passed", message: "" };
   } catch (error) {
     return {

@@ -47,7 +47,7 @@ test("a store that breaks the contract exits 1, and the report tells the calls",
   expect(readFileSync(junit, "utf8")).toContain('<failure message="expected: null came: { id: ');
 });
 
-test("random calls find that fault by themselves, and the same seed finds it again", () => {
+test("random calls find that bug by themselves, and the same seed finds it again", () => {
   const told = [1, 2].map(() => run(BAD, "--only", "2.3", "--seed", "11").stdout);
   // the shortest sequence, and nothing but it
   const [one, other] = told.map((text) => callsOf(text.slice(text.indexOf("(random calls"))));
@@ -60,7 +60,7 @@ test("random calls find that fault by themselves, and the same seed finds it aga
 });
 
 test("a failure that random calls found is found again, and told alike, with the seed of its report", () => {
-  const rare = pathOf("./rare-fault.mjs");
+  const rare = pathOf("./rare-bug.mjs");
   const failureOf = (...args: string[]): { seed: number; message: string | undefined } => {
     const json = join(directory, "rare.json");
     const { status, stdout } = run(rare, "--only", "2.3", "--rounds", "30", "--json", json, ...args);

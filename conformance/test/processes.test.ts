@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 // The built kit: its child processes run on plain Node.
 import { inStep, type Owner, startChild, startChildren } from "../dist/processes/index.js";
 
-const sound = new URL("../faults/base.mjs", import.meta.url).href;
+const sound = new URL("../mutants/base.mjs", import.meta.url).href;
 let directory: string;
 let endings: (() => void | Promise<void>)[];
 

@@ -62,7 +62,7 @@ test("the environment says what to run again, before the options do", async () =
 });
 
 test("an open() that never ends is told, and holds nothing up for good", async () => {
-  const { loadSubject } = await import("../src/subject.js");
+  const { loadCandidate } = await import("../src/candidate.js");
   const module = "data:text/javascript,export default { name: 'stuck', open: () => new Promise(() => {}) }";
-  await expect(loadSubject(module)).rejects.toThrow(/open\(\) of stuck fails.*10000 ms/s);
+  await expect(loadCandidate(module)).rejects.toThrow(/open\(\) of stuck fails.*10000 ms/s);
 }, 30_000);

@@ -1,4 +1,4 @@
-// A store with a fault for the documents to show: `ifRevision: 0` is taken for none.
+// A store with a bug for the documents to show: `ifRevision: 0` is taken for none.
 import { MapTokenStore } from "../../test/plain-store.mjs";
 
 class MyStore extends MapTokenStore {

@@ -1,26 +1,63 @@
 import { type Case, paragraphOf } from "../case.js";
-import { random } from "./random.js";
-import { section1 } from "./section-1.js";
-import { section2 } from "./section-2.js";
-import { section3 } from "./section-3.js";
-import { section4 } from "./section-4.js";
-import { section5 } from "./section-5.js";
-import { section6 } from "./section-6.js";
-import { section7 } from "./section-7.js";
-import { section8 } from "./section-8.js";
+import { badInput } from "./bad-input.js";
+import { capabilities } from "./capabilities.js";
+import { clients } from "./clients.js";
+import { closing } from "./closing.js";
+import { comparison } from "./comparison.js";
+import { concurrentSaves } from "./concurrent-saves.js";
+import { conditionalSaves } from "./conditional-saves.js";
+import { crashes } from "./crashes.js";
+import { deleting } from "./deleting.js";
+import { errors } from "./errors.js";
+import { finding } from "./finding.js";
+import { listing } from "./listing.js";
+import { locks } from "./locks.js";
+import { locksAcrossProcesses } from "./locks-across-processes.js";
+import { merging } from "./merging.js";
+import { methods } from "./methods.js";
+import { namespaces } from "./namespaces.js";
+import { outages } from "./outages.js";
+import { randomCalls } from "./random-calls.js";
+import { reopening } from "./reopening.js";
+import { saving } from "./saving.js";
+import { secrecy } from "./secrecy.js";
+import { sharing } from "./sharing.js";
+import { text } from "./text.js";
+import { tokens } from "./tokens.js";
+import { uniqueness } from "./uniqueness.js";
+import { usersAndClients } from "./users-and-clients.js";
+import { waitingForLocks } from "./waiting-for-locks.js";
 
-// a file's cases may be of several sections: those that take real processes stand together
-const order = (test: Case): number => Number(paragraphOf(test));
+const byParagraph = (one: Case, other: Case): number => Number(paragraphOf(one)) - Number(paragraphOf(other));
 
-/** Every case of the kit, section by section. */
+/** Every case of the kit, in the order of the contract. */
 export const allCases: readonly Case[] = [
-  ...section1,
-  ...section2,
-  ...section3,
-  ...section4,
-  ...section5,
-  ...section6,
-  ...section7,
-  ...section8,
-  ...random,
-].sort((one, other) => order(one) - order(other));
+  ...tokens,
+  ...secrecy,
+  ...text,
+  ...badInput,
+  ...finding,
+  ...usersAndClients,
+  ...comparison,
+  ...listing,
+  ...saving,
+  ...merging,
+  ...uniqueness,
+  ...concurrentSaves,
+  ...conditionalSaves,
+  ...deleting,
+  ...sharing,
+  ...namespaces,
+  ...clients,
+  ...closing,
+  ...reopening,
+  ...crashes,
+  ...locks,
+  ...waitingForLocks,
+  ...locksAcrossProcesses,
+  ...errors,
+  ...outages,
+  ...capabilities,
+  ...methods,
+  ...randomCalls,
+].sort(byParagraph);

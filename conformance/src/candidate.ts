@@ -1,0 +1,138 @@
+import { randomBytes } from "node:crypto";
+import type { Capabilities, TokenStore } from "@tokenkeep/core";
+import type { Case, Space, StoreModule } from "./case.js";
+import { inTime } from "./in-time.js";
+import { show } from "./show.js";
+import { newSpace, removeSpace } from "./space.js";
+
+/** A store as the kit knows it: its module, and what it declares. */
+export interface Candidate {
+  readonly module: StoreModule;
+  readonly moduleUrl: string;
+  readonly capabilities: Capabilities;
+  readonly seed: number;
+  readonly rounds: number;
+}
+
+/** The module can't be used: its message says what to do. */
+export class ModuleError extends Error {
+  override readonly name = "ModuleError";
+}
+
+/** How long a call may take before there are cases that tell of it. */
+const PROBE_MS = 10_000;
+const SHAPE = "{ name, open(space, options) }, where open returns a store or a promise of one";
+
+/**
+ * Imports a store's module and asks the store what it declares.
+ * @throws ModuleError where that can't be done
+ */
+export async function loadCandidate(
+  moduleUrl: string | URL,
+  options: { seed?: number | undefined; rounds?: number | undefined } = {},
+): Promise<Candidate> {
+  const url = String(moduleUrl);
+  const module = await importModule(url);
+  const capabilities = await capabilitiesOf(module);
+  await checkSpaces(module);
+  return {
+    module,
+    moduleUrl: url,
+    seed: options.seed ?? Number.parseInt(randomBytes(4).toString("hex"), 16) >>> 1,
+    rounds: options.rounds ?? 3,
+    capabilities,
+  };
+}
+
+async function importModule(url: string): Promise<StoreModule> {
+  let imported: { default?: Partial<StoreModule> };
+  try {
+    imported = (await import(url)) as typeof imported;
+  } catch (cause) {
+    const isTypeScript = (cause as { code?: unknown }).code === "ERR_UNKNOWN_FILE_EXTENSION";
+    const advice = isTypeScript ? " It has to be plain JavaScript, since child processes import it too." : "";
+    throw new ModuleError(`${url} can't be imported.${advice}`, { cause });
+  }
+  const { name, open } = imported.default ?? {};
+  if (typeof name !== "string" || typeof open !== "function") {
+    throw new ModuleError(`The default export of ${url} must be ${SHAPE}.`);
+  }
+  return imported.default as StoreModule;
+}
+
+async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
+  const space = await newSpace();
+  try {
+    const store = await openFirst(module, space);
+    const declared: Partial<Capabilities> = store.capabilities ?? {};
+    // a store that can't close is told by the cases of 5.4
+    await inTime(Promise.resolve(store.close()), PROBE_MS).catch(() => {});
+    // what is not declared is absent; that each is declared at all is a case of section 8
+    return {
+      durable: declared.durable === true,
+      shared: declared.shared === true,
+      revisions: declared.revisions === true,
+      locks: declared.locks === true,
+      namespaces: declared.namespaces === true,
+      iteration: declared.iteration === true,
+    };
+  } finally {
+    await removeSpace(module, space);
+  }
+}
+
+/** Every case counts on a space that is empty: a module that forgets the space would fail nearly all of them. */
+async function checkSpaces(module: StoreModule): Promise<void> {
+  const [used, fresh] = [await newSpace(), await newSpace()];
+  let found: unknown;
+  try {
+    await withStore(module, used, (store) => store.saveToken({ refreshToken: "of-another-space" }));
+    found = await withStore(module, fresh, (store) => store.findToken({ refreshToken: "of-another-space" }));
+  } catch {
+    // what does not work yet is told by the cases
+  } finally {
+    for (const space of [used, fresh]) await removeSpace(module, space);
+  }
+  if (found === undefined || found === null) return;
+  throw new ModuleError(
+    `Stores of ${module.name} on different spaces have the same records. Keep those of each space apart: ` +
+      "by space.directory, or by space.id in the name of a file, table, prefix or database.",
+  );
+}
+
+async function withStore<T>(
+  module: StoreModule,
+  space: Space,
+  work: (store: TokenStore) => Promise<T>,
+): Promise<T> {
+  const store = await openFirst(module, space);
+  try {
+    return await inTime(work(store), PROBE_MS);
+  } finally {
+    await inTime(Promise.resolve(store.close()), PROBE_MS).catch(() => {});
+  }
+}
+
+async function openFirst(module: StoreModule, space: Space): Promise<TokenStore> {
+  let store: Partial<TokenStore> | null | undefined;
+  try {
+    store = await inTime(Promise.resolve(module.open(space)), PROBE_MS, "open()");
+  } catch (cause) {
+    throw new ModuleError(`open() of ${module.name} fails, so that no case can run: ${show(cause)}`, {
+      cause,
+    });
+  }
+  if (typeof store?.findToken === "function" && typeof store.close === "function") return store as TokenStore;
+  throw new ModuleError(`open() of ${module.name} returns no store with findToken and close: ${show(store)}`);
+}
+
+/** Why a case does not apply, by what the store declares and the module can do; undefined where it does. */
+export function reasonNotToRun(test: Case, { capabilities, module }: Candidate): string | undefined {
+  const missing = (test.needs ?? []).filter((capability) => !capabilities[capability]);
+  if (missing.length > 0) return `needs ${missing.join(", ")}`;
+  const present = (test.lacks ?? []).filter((capability) => capabilities[capability]);
+  if (present.length > 0) return `the store declares ${present.join(", ")}`;
+  const without = (test.disruptions ?? []).filter((means) => module.disruptions?.[means] === undefined);
+  if (test.needsClient && module.client === undefined) return "the module has no client";
+  return without.length > 0 ? `the module has no disruptions.${without.join(", disruptions.")}` : undefined;
+}

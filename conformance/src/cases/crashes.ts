@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Case, Kit } from "../case.js";
+import { check, expectToken, plain, same } from "../expect.js";
+import { type Child, killToken, startChild } from "../processes/index.js";
+
+/** A round kills at most so long after the first acknowledged save, in milliseconds. */
+const LATEST_KILL_MS = 120;
+
+/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+function randomFrom(seed: number): () => number {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** One life of a writer, ended in the middle. @returns the last save that it was told was done */
+async function writeUntilKilled(
+  child: Child,
+  user: string,
+  round: number,
+  afterMs: number,
+): Promise<{ revision: number; serial: number }> {
+  const writing = child.begin("saveUntilKilled", { user, round });
+  await writing.first();
+  await sleep(afterMs);
+  await child.kill("SIGKILL");
+  return writing.events.at(-1)!;
+}
+
+/** Opens the store again and looks at what the dead writer left. */
+async function lookAt(
+  kit: Kit,
+  user: string,
+  round: number,
+  last: { revision: number; serial: number },
+): Promise<void> {
+  const store = await kit.open();
+  try {
+    const found = await store.findToken({ userSignature: { name: user } });
+    const acknowledged = `in round ${round}, the record at revision ${last.revision}, which was acknowledged`;
+    check(found !== null, acknowledged, "null: it is gone");
+    const revision = plain(found).revision ?? 0;
+    const ahead = revision - last.revision;
+    // the save that was under way may have been done, and its answer killed with the process
+    check(ahead === 0 || ahead === 1, `${acknowledged}, or the next`, `revision ${revision}`);
+    const { id, refreshToken, apiDomain } = expectToken(found, {
+      ...killToken(user, round, last.serial + ahead),
+      revision,
+    });
+    // A server goes on with what it has received: the save under way may be done as late as now.
+    const late = { revision: last.revision + 1, serial: last.serial + 1 };
+    const byToken = await store.findToken({ refreshToken });
+    if (byToken === null && ahead === 0) {
+      const now = await store.findToken({ userSignature: { name: user } });
+      if (now !== null && plain(now).revision === late.revision) return await lookAt(kit, user, round, late);
+    }
+    same(
+      byToken === null ? null : plain(byToken).id,
+      id,
+      "the id of the record that the refresh token leads to",
+    );
+    const again = plain(
+      await store.saveToken({ userSignature: { name: user }, clientId: "kill-client", apiDomain }),
+    );
+    const isLate =
+      ahead === 0 && again.refreshToken === killToken(user, round, late.serial).refreshToken ? 1 : 0;
+    same(again.revision, revision + isLate + 1, "the revision of a save after that");
+    if (isLate === 0) same(again.refreshToken, refreshToken, "the refresh token after that save");
+  } finally {
+    await store.close();
+  }
+}
+
+export const crashes: Case[] = [
+  {
+    checks: ["5.5b", "3.1e", "3.5c"],
+    name: "a writer killed with SIGKILL at a random moment loses no save that resolved, and tears none",
+    needs: ["durable"],
+    roundMs: 20_000,
+    async run(kit) {
+      const random = randomFrom(kit.seed);
+      const user = "kill";
+      let next = startChild(kit);
+      for (let round = 1; round <= kit.rounds; round++) {
+        const child = await next;
+        const isLast = round === kit.rounds;
+        // the next writer starts while this one writes: a round then costs little more than its writing
+        if (!isLast) next = startChild(kit);
+        const last = await writeUntilKilled(child, user, round, random() * LATEST_KILL_MS);
+        await lookAt(kit, user, round, last);
+      }
+    },
+  },
+  {
+    checks: ["5.5c"],
+    name: "a writer killed in the middle of its first save leaves a space that opens",
+    needs: ["durable"],
+    async run(kit) {
+      const random = randomFrom(kit.seed + 1);
+      for (let round = 1; round <= Math.min(kit.rounds, 3); round++) {
+        const child = await startChild(kit);
+        const user = `first-${round}`;
+        child.begin("saveUntilKilled", { user, round });
+        await sleep(random() * 20);
+        await child.kill("SIGKILL");
+        const store = await kit.open();
+        const found = await store.findToken({ userSignature: { name: user } });
+        if (found !== null) {
+          const revision = plain(found).revision ?? 0;
+          expectToken(found, { ...killToken(user, round, revision), revision });
+        }
+        await store.saveToken({ userSignature: { name: user }, refreshToken: `after-${round}` });
+        await store.close();
+      }
+    },
+  },
+  {
+    checks: ["5.5c"],
+    name: "one writer killed leaves the others' saves alone",
+    needs: ["durable", "shared"],
+    async run(kit) {
+      const victim = await startChild(kit);
+      const survivor = await startChild(kit);
+      const dying = victim.begin("saveUntilKilled", { user: "victim", round: 1 });
+      const living = survivor.begin("alternate", {
+        versions: [killToken("survivor", 1, 1), killToken("survivor", 1, 2)],
+      });
+      await dying.first();
+      await sleep(randomFrom(kit.seed + 2)() * LATEST_KILL_MS);
+      await victim.kill("SIGKILL");
+      await sleep(50);
+      const { saves } = await living.stop();
+      const found = await kit.store.findToken({ userSignature: { name: "survivor" } });
+      same(
+        found === null ? null : plain(found).revision,
+        saves,
+        "the revision, after the saves of the process that lives on,",
+      );
+    },
+  },
+];

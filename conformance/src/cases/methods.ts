@@ -1,0 +1,58 @@
+import type { OAuthToken } from "@tokenkeep/core";
+import type { Case } from "../case.js";
+import { check, expectToken } from "../expect.js";
+import { show } from "../show.js";
+
+export const methods: Case[] = [
+  {
+    checks: ["9.1a", "8.1d"],
+    name: "the six methods, close and await using are there",
+    async run({ store }) {
+      for (const method of [
+        "findToken",
+        "findTokenById",
+        "saveToken",
+        "deleteToken",
+        "deleteTokens",
+        "getTokens",
+        "close",
+      ] as const) {
+        check(typeof store[method] === "function", `a method ${method}`, show(store[method]));
+      }
+      check(typeof store[Symbol.asyncDispose] === "function", "a method [Symbol.asyncDispose]", "none");
+    },
+  },
+  {
+    checks: ["9.1d", "1.2d"],
+    name: "with() is a changed copy of a token, and changes neither the token nor the record",
+    async run({ store }) {
+      const given = { id: "one", userSignature: { name: "u" }, refreshToken: "r", apiDomain: "before" };
+      const token = await store.saveToken(given);
+      const copy: unknown = token.with({ apiDomain: "after", userSignature: null });
+      expectToken(copy as OAuthToken, { ...given, apiDomain: "after", userSignature: null, revision: 1 });
+      expectToken(token, { ...given, revision: 1 });
+      expectToken(await store.findTokenById("one"), { ...given, revision: 1 });
+    },
+  },
+  {
+    checks: ["9.1a"],
+    name: "each method returns a promise",
+    async run({ store }) {
+      const calls: readonly (readonly [name: string, call: () => unknown])[] = [
+        ["findToken", () => store.findToken({ refreshToken: "r" })],
+        ["findTokenById", () => store.findTokenById("one")],
+        ["saveToken", () => store.saveToken({ refreshToken: "r" })],
+        ["deleteToken", () => store.deleteToken("one")],
+        ["deleteTokens", () => store.deleteTokens()],
+        ["getTokens", () => store.getTokens()],
+        ["close", () => store.close()],
+      ];
+      for (const [name, call] of calls) {
+        const result = call();
+        const isPromise = typeof (result as { then?: unknown } | null | undefined)?.then === "function";
+        check(isPromise, `a promise from ${name}`, show(result));
+        await result;
+      }
+    },
+  },
+];
