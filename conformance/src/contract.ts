@@ -11,11 +11,11 @@ export interface Sentence {
 }
 
 /** `- **3.4a** The sentence. *Not checked by the kit: why.*` */
-const ITEM = /^- \*\*(\d\.\d[a-z])\*\* (.+?)(?: \*(.+)\*)?$/;
+const ITEM = /^- \*\*(\d+\.\d[a-z])\*\* (.+?)(?: \*(.+)\*)?$/;
 const NOT_CHECKED = /^Not checked by the kit: (.+)$/;
 
 /** `## 3. Saving` or `### 3.4 Whose a value is` */
-const HEADING = /^###? (\d(?:\.\d)?)\.? (.+)$/;
+const HEADING = /^###? (\d+(?:\.\d)?)\.? (.+)$/;
 
 const LINES = readFileSync(new URL("../docs/contract.md", import.meta.url), "utf8").split("\n");
 
