@@ -1,3 +1,4 @@
+import type { Deadline } from "./deadline.js";
 import type { TokenStoreError } from "./errors.js";
 import type { Lookup, RecordKeys } from "./lookups.js";
 import type { TokenRecord } from "./record.js";
@@ -5,8 +6,8 @@ import type { TokenRecord } from "./record.js";
 /** A backend that has the answer at once may return it as it is; a promise costs a turn of the event loop. */
 export type MaybePromise<T> = T | Promise<T>;
 
-/** A place in the order of {@link Backend.scan}. */
-export interface Place {
+/** A position in the order of {@link Backend.scan}. */
+export interface Cursor {
   /** When the record was first saved, in Unix milliseconds. */
   readonly createdAt: number;
   /** The record's id. */
@@ -14,11 +15,13 @@ export interface Place {
 }
 
 /**
- * What a store has to be able to do for {@link BaseTokenStore} to be a whole `TokenStore` over it.
+ * What {@link BaseTokenStore} needs to be a whole `TokenStore`: a place that keeps records and knows none of the
+ * rules. Each method is one round trip. The guide is `docs/writing-a-store.md`.
  *
- * A backend keeps records and knows none of the rules. Each method is one round trip. It may throw
- * whatever its driver throws: {@link Backend.explain} says what that means. The guide is
- * `docs/writing-a-store.md`.
+ * Methods may throw whatever the driver throws; {@link Backend.toStoreError} translates it. Each gets the
+ * {@link Deadline} of the call that it serves, and sends nothing after it. A write is sent once: it may be sent
+ * again only where it certainly was not applied. Reads may be repeated. What to do after a lost reply is
+ * decided by core, which reads the record and compares its etag.
  */
 export interface Backend {
   /** For messages: `redis`, `sqlite`, … */
@@ -29,115 +32,137 @@ export interface Backend {
   readonly shared: boolean;
   /** This backend keeps namespaces apart (contract 5.3). */
   readonly namespaces: boolean;
-  /**
-   * Whether {@link Backend.replace} has to follow a read of the same save: `previous.etag` alone does not tell it of
-   * a {@link Backend.clear} by another process in between. Where absent, the read may be ten seconds old.
-   */
-  readonly replacesAfterRead?: boolean;
 
   /**
-   * Connects and sets the schema up. Called before anything else, once; again only if it failed or did not
-   * end within the time limit.
+   * Connects and sets the schema up. Called before anything else, and again if it failed or took too long.
    * Many processes may do it at the same moment (contract 5.2).
+   * @param deadline when to give up
    */
-  open(): MaybePromise<void>;
+  open(deadline: Deadline): MaybePromise<void>;
 
   /**
-   * Frees what {@link Backend.open} took: not a client that the caller passed in. Called at most once,
+   * Frees what {@link Backend.open} took, but not a client that the caller passed in. Called at most once,
    * also where `open` failed or has not ended yet.
    */
   close(): MaybePromise<void>;
 
   /**
-   * The records that any of these lookups lead to; for `user`, which is not unique, at least the one
-   * saved last. More records than asked for do no harm, and neither does one that comes twice.
-   *
-   * @param lookups what to look for, first things first; at least one
-   * @param settles whether a record makes all lookups behind its own needless. Where a look costs next to
-   *   nothing, go one by one and stop there; where it is a round trip, ask for all at once and ignore it.
-   * @returns the records, in any order; none where nothing is found
+   * Finds the records of any of these lookups; for `user`, which is not unique, at least the one saved last. Extra
+   * records and duplicates are harmless.
+   * @param lookups what to find, in order; at least one
+   * @param isDecisive whether a record makes all later lookups unnecessary. Where a lookup is cheap, do one after
+   *   the other and stop there; where it is a round trip, send all at once and ignore this
+   * @param deadline when to give up
+   * @returns the records, in any order
    */
-  read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): MaybePromise<TokenRecord[]>;
+  read(
+    lookups: readonly Lookup[],
+    isDecisive: (record: TokenRecord) => boolean,
+    deadline: Deadline,
+  ): MaybePromise<TokenRecord[]>;
 
   /**
-   * Adds a record, unless its id or one of its unique keys belongs to another: the database's own unique
-   * indexes decide, not a look beforehand.
-   * @param record what to keep, field by field
-   * @param keys what leads to it; null: nothing of this kind
+   * Adds a record, unless its id or one of its unique keys belongs to another. The database's own unique indexes
+   * decide, not a read beforehand.
+   * @param record what to store
+   * @param keys its index keys; null: none of this kind
+   * @param deadline when to give up
    * @returns whether it was added
    */
-  insert(record: TokenRecord, keys: RecordKeys): MaybePromise<boolean>;
+  insert(record: TokenRecord, keys: RecordKeys, deadline: Deadline): MaybePromise<boolean>;
 
   /**
-   * Puts `record` in the place of `previous`: same id, other keys perhaps. Only if what is stored still
-   * has `previous.etag`, and none of the keys belongs to another record.
-   * @param record what to keep from now on
-   * @param keys what leads to it from now on; what led to `previous` alone leads nowhere any more
-   * @param previous the record as it was read or saved, up to ten seconds ago unless `replacesAfterRead`
+   * A conditional write: stores `record` instead of `previous`, with the same id and perhaps other keys, only if the
+   * stored record still has `previous.etag` and none of the keys belongs to another record.
+   * @param record what to store
+   * @param keys its index keys from now on; those of `previous` alone find nothing afterwards
+   * @param previous the record as it was read or saved, at any time
+   * @param deadline when to give up
    * @returns whether it was replaced
    */
-  replace(record: TokenRecord, keys: RecordKeys, previous: TokenRecord): MaybePromise<boolean>;
+  replace(
+    record: TokenRecord,
+    keys: RecordKeys,
+    previous: TokenRecord,
+    deadline: Deadline,
+  ): MaybePromise<boolean>;
 
   /**
-   * Removes a record and all that led to it. It may not be there.
-   * @param id the record's id
+   * Removes a record and its keys, only if it still has `previous.etag`.
+   * @param previous the record as it was read
+   * @param deadline when to give up
+   * @returns whether it was removed
    */
-  remove(id: string): MaybePromise<void>;
+  remove(previous: TokenRecord, deadline: Deadline): MaybePromise<boolean>;
 
-  /** Removes every record of this namespace in one step, and nothing else. */
-  clear(): MaybePromise<void>;
+  /**
+   * Removes every record of this namespace in one step, and nothing else.
+   * @param deadline when to give up
+   */
+  clear(deadline: Deadline): MaybePromise<void>;
 
   /**
    * Records by `createdAt`, then by id in any order that stays the same.
-   * @param after the last record that was seen, or null to begin
+   * @param after where to continue, or null to begin
    * @param limit how many at most, or null for all of them
-   * @returns the records behind that place, in order
+   * @param deadline when to give up
+   * @returns the records after that position, in order
    */
-  scan(after: Place | null, limit: number | null): MaybePromise<TokenRecord[]>;
+  scan(after: Cursor | null, limit: number | null, deadline: Deadline): MaybePromise<TokenRecord[]>;
 
   /** Leases for `withLock` (contract section 6). A backend without them declares no locks. */
   readonly leases?: Leases;
 
   /**
-   * What an error of the driver means.
+   * Translates an error of the driver.
    * @param error what the driver threw
-   * @returns a `TokenStoreError`, or undefined to have it told as `ERR_UNAVAILABLE`
+   * @returns a `TokenStoreError`, `uncertain` where it is of a write that may have been applied; undefined for
+   *   `ERR_UNAVAILABLE`, and in a write `uncertain`
    */
-  explain?(error: unknown): TokenStoreError | undefined;
+  toStoreError?(error: unknown): TokenStoreError | undefined;
 
   /** Values that no error may show besides the tokens': connection passwords. */
   readonly secrets?: readonly string[];
 }
 
-/** A lease is a lock that ends by itself. All times are spans, measured on the backend's own clock. */
+/** A lease is a lock that expires. All times are durations, measured on the backend's own clock. */
 export interface Leases {
   /**
-   * Grants the lease on `key` to `owner` if nobody has it and nobody else is next in line. Where it can't,
-   * and the one place in line is free, `owner` gets that place for `placeMs`: so a process that locks again
-   * and again can't starve another. An owner that has the lease already gets it again (a reply may have
-   * been lost).
+   * Grants the lease on `key` to `owner` if nobody holds it and nobody else has reserved it. Otherwise, where there is
+   * no reservation, `owner` reserves it for `reserveMs`: so a process that locks again and again can't starve
+   * another. An owner that holds the lease already gets it again, as a reply may have been lost.
+   * `grantLease` does this for a backend that can read and write a lease in one step.
    * @param key opaque, 43 characters
    * @param owner opaque, 36 characters
    * @param leaseMs how long the lease lasts, in milliseconds
-   * @param placeMs how long the place in line lasts, in milliseconds
-   * @returns the fence, a positive integer that grows with every grant of this key; or null
+   * @param reserveMs how long a reservation lasts, in milliseconds
+   * @param deadline when to give up
+   * @returns the fencing token, a positive integer that grows with every grant of this key; or null
    */
-  acquire(key: string, owner: string, leaseMs: number, placeMs: number): MaybePromise<number | null>;
+  acquire(
+    key: string,
+    owner: string,
+    leaseMs: number,
+    reserveMs: number,
+    deadline: Deadline,
+  ): MaybePromise<number | null>;
 
   /**
    * Makes the lease last `leaseMs` from now.
-   * @param key as with {@link Leases.acquire}
-   * @param owner as with {@link Leases.acquire}
+   * @param key as in {@link Leases.acquire}
+   * @param owner as in {@link Leases.acquire}
    * @param leaseMs how long the lease lasts from now, in milliseconds
-   * @returns false where `owner` does not have it any more
+   * @param deadline when to give up
+   * @returns false where `owner` does not hold it any more
    */
-  renew(key: string, owner: string, leaseMs: number): MaybePromise<boolean>;
+  renew(key: string, owner: string, leaseMs: number, deadline: Deadline): MaybePromise<boolean>;
 
   /**
-   * Gives up the lease, or the place in line.
-   * @param key as with {@link Leases.acquire}
-   * @param owner as with {@link Leases.acquire}
-   * @returns whether `owner` had the lease until now
+   * Gives up the lease, and the reservation. Sent once.
+   * @param key as in {@link Leases.acquire}
+   * @param owner as in {@link Leases.acquire}
+   * @param deadline when to give up
+   * @returns whether `owner` held the lease until now
    */
-  release(key: string, owner: string): MaybePromise<boolean>;
+  release(key: string, owner: string, deadline: Deadline): MaybePromise<boolean>;
 }

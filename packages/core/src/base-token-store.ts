@@ -1,60 +1,76 @@
-import type { Backend, MaybePromise, Place } from "./backend.js";
-import { isTokenStoreError, TokenStoreError, withoutSecrets } from "./errors.js";
-import { checkId, checkLockKey, type TokenFields } from "./fields.js";
+import type { Backend, Cursor, MaybePromise } from "./backend.js";
+import { checkId, checkLockKey } from "./checks.js";
+import { Deadline, isPromise } from "./deadline.js";
+import { codeOf, isTokenStoreError, redact, redactor, TokenStoreError } from "./errors.js";
 import { showAs } from "./inspect.js";
-import { Line } from "./line.js";
-import { Locks, Wait } from "./locks.js";
-import { look } from "./look.js";
+import { KeyedQueue } from "./keyed-queue.js";
+import { checkLockOptions, Locks } from "./locks.js";
 import { type Lookup, lookupsFor } from "./lookups.js";
-import { checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
-import { Recent } from "./recent.js";
+import {
+  checkOptionNames,
+  checkStoreOptions,
+  invalidOption,
+  type PersistentStoreOptions,
+} from "./options.js";
+import { SECRETS, type TokenFields } from "./properties.js";
 import type { TokenRecord } from "./record.js";
-import { isDecisive, matchOf } from "./rules.js";
-import { checkRevision, save } from "./save.js";
-import { isPromise, type TimeLimit, TimeLimits } from "./time-limit.js";
-import { fieldsOf, type OAuthToken, SECRETS, type TokenInput, tokenOf } from "./token.js";
-import type { Capabilities, Lease, LockOptions, SaveOptions, TokenStore } from "./token-store.js";
+import { changesOf, isDecisive, matchOf, withoutNulls } from "./rules.js";
+import { importRecord, remove, type Saving, save, type Writing } from "./save.js";
+import { fieldsOf, givenOf, type OAuthToken, type TokenInput, tokenOf } from "./token.js";
+import type {
+  Capabilities,
+  DeleteOptions,
+  Lease,
+  LockOptions,
+  SaveOptions,
+  TokenStore,
+} from "./token-store.js";
+import { traced } from "./tracing.js";
 
 /** How many records `tokens()` holds at a time. */
 const PAGE = 256;
+/** The time limit of a call, in milliseconds, once the backend was unreachable for longer than `timeoutMs`. */
+const UNREACHABLE_MS = 900;
+
+type Method = "findToken" | "findTokenById" | "saveToken" | "importToken" | "deleteToken" | "deleteTokens";
 
 /**
  * A whole `TokenStore` over a {@link Backend}: it validates, matches, merges, counts revisions, tries again
  * after a lost race, keeps time limits, locks, and closes.
  *
- * A find is one read, or two where the record that was found before is gone. A save is a read and a conditional write,
- * or the write alone where this store has found or saved the record a moment ago; more only where another save came
- * between.
+ * A find is one read. A save is a read and a conditional write; of a changed copy that is still current, the write
+ * alone.
  */
 export class BaseTokenStore implements TokenStore {
   readonly capabilities: Capabilities;
   readonly #backend: Backend;
+  readonly #namespace: string;
   readonly #timeoutMs: number;
-  readonly #limits: TimeLimits;
-  readonly #saves = new Line();
-  readonly #recent = new Recent();
+  readonly #saves = new KeyedQueue();
   readonly #locks: Locks | undefined;
   #state: "new" | "open" | "closed" = "new";
   #wasUsed = false;
-  #opening: Promise<void> | undefined;
+  #opening: { readonly done: Promise<void>; readonly deadline: Deadline } | undefined;
   #closing: Promise<void> | undefined;
-  #underWay = 0;
+  #active = 0;
   #whenIdle: (() => void) | undefined;
+  /** Since when the backend is unreachable, by `performance.now()`. */
+  #unreachableSince: number | undefined;
 
   /**
    * @param backend where the records are kept; this store closes it
-   * @param options those that every store has, checked here once more
+   * @param options those that every store has; others are the subclass's to check
    * @throws TokenStoreError `ERR_INVALID_OPTIONS`
    */
-  constructor(backend: Backend, options: StoreOptions = {}) {
-    const { timeoutMs, leaseMs } = checkStoreOptions(options, []);
+  constructor(backend: Backend, options: PersistentStoreOptions = {}) {
+    const { namespace, timeoutMs, leaseMs } = checkStoreOptions(options, ["open"]);
     this.#backend = backend;
+    this.#namespace = namespace;
     this.#timeoutMs = timeoutMs;
-    this.#limits = new TimeLimits(timeoutMs, backend.name);
-    const { leases } = backend;
+    const { name, leases } = backend;
     if (leases !== undefined) {
-      const explain = (error: unknown) => this.#explain(error, []);
-      this.#locks = new Locks(leases, { name: backend.name, leaseMs, limits: this.#limits, explain });
+      const toStoreError = (error: unknown) => this.#toStoreError(error, []);
+      this.#locks = new Locks(leases, { leaseMs, deadline: () => this.#deadline(), toStoreError, name });
     }
     this.capabilities = Object.freeze({
       durable: backend.durable,
@@ -67,96 +83,106 @@ export class BaseTokenStore implements TokenStore {
   }
 
   async findToken(query: TokenInput): Promise<OAuthToken | null> {
-    const fields = fieldsOf(query);
+    const fields = fieldsOf(givenOf(query).given);
     const lookups = lookupsFor(fields, false);
-    const settles = (record: TokenRecord) => isDecisive(record, fields);
-    const pick = (records: TokenRecord[]) => matchOf(records, fields, false);
-    return this.#call([fields], () => (lookups.length === 0 ? null : this.#find(lookups, settles, pick)));
+    return this.#call("findToken", [fields], (deadline) => {
+      if (lookups.length === 0) return null;
+      const decides = (record: TokenRecord) => isDecisive(record, fields);
+      const pick = (records: TokenRecord[]) => this.#tokenOrNull(matchOf(records, fields, false));
+      return then(this.#backend.read(lookups, decides, deadline), pick);
+    });
   }
 
   async findTokenById(id: string): Promise<OAuthToken | null> {
-    const lookups = [{ kind: "id", key: checkId(id) }] as const;
-    return this.#call([], () =>
-      this.#find(
-        lookups,
-        () => true,
-        ([record]) => record,
+    const lookups: Lookup[] = [{ kind: "id", key: checkId(id) }];
+    return this.#call("findTokenById", [], (deadline) =>
+      then(
+        this.#backend.read(lookups, () => true, deadline),
+        ([record]) => this.#tokenOrNull(record),
       ),
     );
   }
 
-  #find(
-    lookups: readonly Lookup[],
-    settles: (record: TokenRecord) => boolean,
-    pick: (records: TokenRecord[]) => TokenRecord | undefined,
-  ): MaybePromise<OAuthToken | null> {
-    const found = look(this.#backend, lookups, settles, this.#recent);
-    if (!isPromise(found)) return tokenOrNull(pick(found));
-    return found.then((records) => {
-      const record = pick(records);
-      if (record !== undefined) {
-        const first = lookups[0]!;
-        // a match that has a client has the one of the query, and so its key
-        const isFirst = first.kind === "userClient" && record.userName !== null && record.clientId !== null;
-        this.#recent.remember(record, isFirst ? first.key : null);
-      }
-      return tokenOrNull(record);
-    });
-  }
-
   async saveToken(token: TokenInput, options: SaveOptions = {}): Promise<OAuthToken> {
-    const fields = fieldsOf(token);
-    const ifRevision = checkRevision(options);
-    const limit = this.#limits.start();
-    const seen: TokenFields[] = [fields];
-    const ways = lookupsFor(fields, true);
-    // Callers of this process that save one token wait for each other here instead of racing for the record.
-    const turn = this.#saves.join(ways[0]?.key ?? "");
+    const saving = this.#savingOf(token, checkRevision("saveToken", options));
+    const seen: TokenFields[] = [saving.fields];
+    // Callers of this process that save one token queue here instead of racing for the record.
+    const { turn, leave } = this.#saves.join(
+      saving.origin?.id ?? lookupsFor(saving.fields, true)[0]?.key ?? "",
+    );
     try {
-      return await this.#call(
-        seen,
-        async () => {
-          if (turn.ahead !== undefined) await turn.ahead;
-          return tokenOf(
-            await save(this.#backend, { given: fields, ways, ifRevision, limit, recent: this.#recent, seen }),
-          );
-        },
-        limit,
-      );
+      return await this.#call("saveToken", seen, async (deadline) => {
+        if (turn !== undefined) await turn;
+        return tokenOf(await save(this.#writing(deadline, seen), saving), this);
+      });
     } finally {
-      // in time also where the backend never answers: who stands behind must get a turn
-      turn.leave();
+      // In time also where the backend never answers, so that the next queued caller can proceed.
+      leave();
     }
   }
 
-  async deleteToken(id: string): Promise<void> {
+  #savingOf(token: TokenInput, ifRevision: number | undefined): Saving {
+    const { given, isToken, origin } = givenOf(token);
+    const fields = fieldsOf(given);
+    const base = origin?.recordOf(this);
+    if (base === undefined || (fields.id ?? base.id) !== base.id) {
+      return { fields, changes: withoutNulls(given), origin: undefined, ifRevision };
+    }
+    return { fields, changes: changesOf(given, base, isToken), origin: base, ifRevision };
+  }
+
+  async importToken(token: TokenInput): Promise<boolean> {
+    const fields = fieldsOf(givenOf(token).given);
+    const { revision, createdAt, savedAt } = token;
+    const { id } = fields;
+    if (!id || !revision || !Number.isSafeInteger(createdAt) || !Number.isSafeInteger(savedAt)) {
+      throw new TokenStoreError(
+        "ERR_INVALID_TOKEN",
+        "importToken needs a token that a store returned: with id, revision, createdAt and savedAt.",
+      );
+    }
+    const record = { ...fields, id, revision, createdAt: createdAt!, savedAt: savedAt!, etag: "" };
+    const seen: TokenFields[] = [fields];
+    return this.#call("importToken", seen, (deadline) => importRecord(this.#writing(deadline, seen), record));
+  }
+
+  async deleteToken(id: string, options: DeleteOptions = {}): Promise<void> {
     const checked = checkId(id);
-    this.#recent.forget(checked);
-    await this.#call([], () => this.#backend.remove(checked));
+    const ifRevision = checkRevision("deleteToken", options);
+    const seen: TokenFields[] = [];
+    await this.#call("deleteToken", seen, (deadline) =>
+      remove(this.#writing(deadline, seen), checked, ifRevision),
+    );
   }
 
   async deleteTokens(): Promise<void> {
-    this.#recent.forgetAll();
-    await this.#call([], () => this.#backend.clear());
+    await this.#call("deleteTokens", [], async (deadline) => {
+      deadline.isWriting = true;
+      try {
+        await this.#backend.clear(deadline);
+      } catch (error) {
+        throw this.#toStoreError(error, [], true);
+      }
+    });
   }
 
   async getTokens(): Promise<OAuthToken[]> {
-    return (await this.#page(null, null)).map(tokenOf);
+    return (await this.#page("getTokens", null, null)).map((record) => tokenOf(record, this));
   }
 
   async *tokens(): AsyncGenerator<OAuthToken, void, undefined> {
-    let after: Place | null = null;
+    let after: Cursor | null = null;
     for (;;) {
-      const page: TokenRecord[] = await this.#page(after, PAGE);
-      for (const record of page) yield tokenOf(record);
+      const page: TokenRecord[] = await this.#page("tokens", after, PAGE);
+      for (const record of page) yield tokenOf(record, this);
       const last: TokenRecord | undefined = page[PAGE - 1];
       if (last === undefined) return;
       after = { createdAt: last.createdAt, id: last.id };
     }
   }
 
-  #page(after: Place | null, limit: number | null): Promise<TokenRecord[]> {
-    return this.#call([], () => this.#backend.scan(after, limit));
+  #page(method: "getTokens" | "tokens", after: Cursor | null, limit: number | null): Promise<TokenRecord[]> {
+    return this.#call(method, [], (deadline) => this.#backend.scan(after, limit, deadline));
   }
 
   async withLock<T>(
@@ -170,22 +196,30 @@ export class BaseTokenStore implements TokenStore {
     }
     checkLockKey(key);
     if (typeof work !== "function") throw invalidOption("The work of withLock must be a function.");
-    const wait = new Wait(options, this.#timeoutMs);
-    // like #call, but what the work throws is the caller's own and passes as it is
+    const checked = checkLockOptions(options, this.#timeoutMs);
+    const open = (deadline: Deadline) =>
+      deadline.run(this.#open(deadline)).catch((error) => {
+        throw this.#toStoreError(error, []);
+      });
+    // What the work throws is the caller's own and passes as it is.
     this.#enter();
     try {
-      await this.#open(this.#limits.start()).catch((error) => {
-        throw this.#explain(error, []);
-      });
-      return await locks.hold(key, work, wait);
+      return await traced(
+        "lock",
+        () => this.#traceContext("withLock"),
+        () => locks.hold(key, work, checked, open),
+      );
     } finally {
       this.#leave();
     }
   }
 
-  /** Opens the backend, if that was not done yet: for what a store has besides the contract. */
-  protected async ready(): Promise<void> {
-    await this.#call([], () => undefined);
+  /**
+   * Opens the store, as the first call does otherwise.
+   * @throws TokenStoreError as any other call
+   */
+  async ready(): Promise<void> {
+    await this.#call("ready", [], () => undefined);
   }
 
   close(): Promise<void> {
@@ -200,92 +234,147 @@ export class BaseTokenStore implements TokenStore {
 
   async #close(): Promise<void> {
     this.#state = "closed";
-    this.#recent.forgetAll();
     this.#locks?.stopWaiting(closedError());
+    const limit = () => new Deadline(this.#backend.name, this.#timeoutMs);
     try {
-      if (this.#underWay > 0) {
+      if (this.#active > 0) {
         const idle = new Promise<void>((resolve) => {
           this.#whenIdle = resolve;
         });
-        // a holder of a lock that closes the store inside its work would wait for itself
-        await this.#limits.race(idle).catch(() => {});
+        // A holder of a lock that closes the store inside its work would wait for itself.
+        await limit()
+          .run(idle)
+          .catch(() => {});
         await this.#locks?.drop();
       }
-      if (!this.#wasUsed) return;
-      await this.#limits.race((async () => this.#backend.close())());
+      if (this.#wasUsed) await limit().run((async () => this.#backend.close())());
     } catch (error) {
-      throw this.#explain(error, []);
+      throw this.#toStoreError(error, []);
     }
   }
 
-  /** Runs one call: opens first, keeps the time limit, and turns what goes wrong into a TokenStoreError. */
-  async #call<T>(seen: readonly TokenFields[], work: () => MaybePromise<T>, given?: TimeLimit): Promise<T> {
+  /** Runs one call: opens first, keeps the deadline, and turns what goes wrong into a TokenStoreError. */
+  #call<T>(
+    method: Method | "getTokens" | "tokens" | "ready",
+    seen: readonly TokenFields[],
+    work: (deadline: Deadline) => MaybePromise<T>,
+  ): Promise<T> {
+    return traced(
+      "call",
+      () => this.#traceContext(method),
+      () => this.#run(seen, work),
+    );
+  }
+
+  async #run<T>(seen: readonly TokenFields[], work: (deadline: Deadline) => MaybePromise<T>): Promise<T> {
     this.#enter();
+    const startedAt = performance.now();
+    const deadline = this.#deadline();
     try {
-      let limit = given;
-      if (this.#state === "new") {
-        limit ??= this.#limits.start();
-        await this.#open(limit);
+      if (this.#state === "open") {
+        const result = work(deadline);
+        // What is there already needs no timer.
+        if (!isPromise(result)) return result;
+        return this.#reached(await deadline.run(result, this.#wasReached));
       }
-      const result = work();
-      // what is there already needs no limit, and no clock
-      return isPromise(result) ? await (limit ?? this.#limits.start()).race(result) : result;
+      const opened = async () => {
+        await this.#open(deadline);
+        return work(deadline);
+      };
+      return this.#reached(await deadline.run(opened(), this.#wasReached));
     } catch (error) {
-      throw this.#explain(error, seen);
+      const known = this.#toStoreError(error, seen);
+      if (known.code === "ERR_UNAVAILABLE") this.#unreachableSince ??= startedAt;
+      else this.#wasReached();
+      throw known;
     } finally {
       this.#leave();
     }
   }
 
+  #deadline(): Deadline {
+    const since = this.#unreachableSince;
+    const isDown = since !== undefined && performance.now() - since > this.#timeoutMs;
+    const ms = isDown ? Math.min(UNREACHABLE_MS, this.#timeoutMs) : this.#timeoutMs;
+    return new Deadline(this.#backend.name, ms);
+  }
+
+  #reached<T>(result: T): T {
+    this.#wasReached();
+    return result;
+  }
+
+  readonly #wasReached = (): void => {
+    this.#unreachableSince = undefined;
+  };
+
   #enter(): void {
     if (this.#state === "closed") throw closedError();
-    this.#underWay++;
+    this.#active++;
   }
 
   #leave(): void {
-    this.#underWay--;
-    if (this.#underWay === 0) this.#whenIdle?.();
+    this.#active--;
+    if (this.#active === 0) this.#whenIdle?.();
   }
 
-  // Callers that come meanwhile share one attempt. Where it fails, or does not end in time, the next call
-  // makes another.
-  async #open(limit: TimeLimit): Promise<void> {
+  // Concurrent callers share one attempt, which has the whole time limit whatever is left of theirs. If it fails,
+  // the next call makes another.
+  async #open(call: Deadline): Promise<void> {
     if (this.#state === "open") return;
     this.#wasUsed = true;
     if (this.#opening === undefined) {
-      const opening = this.#attemptToOpen();
+      const deadline = new Deadline(this.#backend.name, this.#timeoutMs);
+      const opening = { done: this.#attemptToOpen(deadline), deadline };
       this.#opening = opening;
-      opening.catch(() => {
+      opening.done.catch(() => {
         this.#opening = undefined;
       });
     }
-    await limit.race(this.#opening);
+    call.blockedBy(this.#opening.deadline);
+    await this.#opening.done;
+    call.blockedBy(undefined);
+    call.check();
   }
 
-  async #attemptToOpen(): Promise<void> {
-    const opening = this.#backend.open();
-    if (isPromise(opening)) await this.#limits.race(opening);
+  async #attemptToOpen(deadline: Deadline): Promise<void> {
+    const opening = this.#backend.open(deadline);
+    if (isPromise(opening)) await deadline.run(opening);
+    this.#wasReached();
     if (this.#state === "new") this.#state = "open";
   }
 
-  #explain(error: unknown, seen: readonly TokenFields[]): TokenStoreError {
+  #writing(deadline: Deadline, seen: TokenFields[]): Writing {
+    const toStoreError = (error: unknown) => this.#toStoreError(error, seen, true);
+    return { backend: this.#backend, deadline, toStoreError, seen };
+  }
+
+  #toStoreError(error: unknown, seen: readonly TokenFields[], isWrite = false): TokenStoreError {
     if (isTokenStoreError(error)) return error;
+    const { name } = this.#backend;
     const secrets = [...(this.#backend.secrets ?? [])];
     for (const fields of seen) {
-      for (const secret of SECRETS) {
-        const value = fields[secret];
-        if (value !== null) secrets.push(value);
-      }
+      for (const secret of SECRETS) if (fields[secret] !== null) secrets.push(fields[secret]);
     }
-    const cause = withoutSecrets(error, secrets);
-    const explained = this.#backend.explain?.(error);
-    const code = explained?.code ?? "ERR_UNAVAILABLE";
-    const message =
-      explained?.message ?? `${this.#backend.name}: ${cause.message}. Check the backend and try again.`;
-    return new TokenStoreError(code, withoutSecrets(new Error(message), secrets).message, {
+    const cause = redact(error, secrets);
+    const known = this.#backend.toStoreError?.(error);
+    const uncertain = isWrite && (known?.uncertain ?? true);
+    const doubt = uncertain ? " The write may still have been applied." : "";
+    const what = cause.message || codeOf(error) || cause.name;
+    const message = known?.message ?? `${name}: ${what}. Check the backend and try again.`;
+    return new TokenStoreError(known?.code ?? "ERR_UNAVAILABLE", redactor(secrets)(message) + doubt, {
       cause,
-      ...(explained === undefined ? {} : { retryable: explained.retryable }),
+      uncertain,
+      ...(known === undefined ? {} : { retryable: known.retryable }),
     });
+  }
+
+  #tokenOrNull(record: TokenRecord | undefined): OAuthToken | null {
+    return record === undefined ? null : tokenOf(record, this);
+  }
+
+  #traceContext(method: string): { backend: string; namespace: string; method: string } {
+    return { backend: this.#backend.name, namespace: this.#namespace, method };
   }
 
   /**
@@ -309,8 +398,19 @@ export class BaseTokenStore implements TokenStore {
   }
 }
 
-function tokenOrNull(record: TokenRecord | undefined): OAuthToken | null {
-  return record === undefined ? null : tokenOf(record);
+/** What `next` makes of a result, at once where the result is there at once. */
+function then<A, B>(result: MaybePromise<A>, next: (value: A) => B): MaybePromise<B> {
+  return isPromise(result) ? result.then(next) : next(result);
+}
+
+/** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
+function checkRevision(method: string, options: SaveOptions): number | undefined {
+  checkOptionNames(method, options, ["ifRevision"]);
+  const { ifRevision } = options;
+  if (ifRevision !== undefined && !(Number.isSafeInteger(ifRevision) && ifRevision >= 0)) {
+    throw invalidOption("ifRevision must be an integer of 0 or more.");
+  }
+  return ifRevision;
 }
 
 function closedError(): TokenStoreError {

@@ -1,22 +1,22 @@
 /**
- * The contract of a store for OAuth tokens, and everything that is the same in each of them: the token, the
- * rules, the errors, the locks, and the seam for a backend of your own.
+ * The contract of a store for OAuth tokens: the token, the store, the errors. Authors of stores find the rest in
+ * `@tokenkeep/core/backend`.
  * @module @tokenkeep/core
  */
-export type { Backend, Leases, MaybePromise, Place } from "./backend.js";
-export { BaseTokenStore } from "./base-token-store.js";
-export { type Deadline, Deadlines } from "./deadlines.js";
 export {
   isTokenStoreError,
   TokenStoreError,
   type TokenStoreErrorCode,
   type TokenStoreErrorOptions,
-  withoutSecrets,
 } from "./errors.js";
-export type { TokenFields } from "./fields.js";
-export { keysOf, type Lookup, type LookupKind, type RecordKeys, UNIQUE_KEYS } from "./lookups.js";
-export { opaqueKey } from "./opaque-key.js";
-export { checkMs, checkStoreOptions, invalidOption, type StoreOptions } from "./options.js";
-export { TOKEN_COLUMNS, type TokenColumn, type TokenRecord } from "./record.js";
+export type { PersistentStoreOptions, StoreOptions } from "./options.js";
+export type { JsonObject, JsonValue } from "./properties.js";
 export { OAuthToken, type PlainToken, type TokenInput, UserSignature } from "./token.js";
-export type { Capabilities, Lease, LockOptions, SaveOptions, TokenStore } from "./token-store.js";
+export type {
+  Capabilities,
+  DeleteOptions,
+  Lease,
+  LockOptions,
+  SaveOptions,
+  TokenStore,
+} from "./token-store.js";

@@ -1,101 +1,124 @@
 import { randomUUID } from "node:crypto";
 import type { Leases, MaybePromise } from "./backend.js";
+import { Deadline } from "./deadline.js";
 import { TokenStoreError } from "./errors.js";
-import { Line } from "./line.js";
+import { KeyedQueue } from "./keyed-queue.js";
 import { opaqueKey } from "./opaque-key.js";
-import { checkMs, invalidOption } from "./options.js";
-import type { TimeLimits } from "./time-limit.js";
+import { checkMs, checkOptionNames, invalidOption } from "./options.js";
 import type { Lease, LockOptions } from "./token-store.js";
 
-/** Pauses between two tries for a lease, in milliseconds: from the first to the last, growing. */
+/** The pauses between two attempts to get a lease, in milliseconds: from the first to the last, growing. */
 const FIRST_PAUSE_MS = 4;
 const LAST_PAUSE_MS = 100;
-/** How long a place in line lasts: a few of the longest pauses, so that who lives comes back in time. */
-const PLACE_MS = 5 * LAST_PAUSE_MS;
+/** Two timers of one length, set in one call, fire within this many milliseconds. */
+const TIE_MS = 50;
+/** How long a reservation lasts: a few of the longest pauses, so that a living process comes back in time. */
+const RESERVE_MS = 5 * LAST_PAUSE_MS;
 
-interface Settings {
+/** What locks need to know of their store. */
+export interface LockSettings {
   readonly name: string;
   readonly leaseMs: number;
-  readonly limits: TimeLimits;
-  /** Turns a driver's error into a TokenStoreError. */
-  readonly explain: (error: unknown) => TokenStoreError;
+  /** Makes the deadline of one request. */
+  readonly deadline: () => Deadline;
+  readonly toStoreError: (error: unknown) => TokenStoreError;
 }
 
 /**
- * `withLock` over a backend's leases. Callers of one process wait in line, so that at most one of them
- * asks the backend; processes ask again after a growing, jittered pause.
+ * `withLock` over a backend's leases. Callers of one process queue here, so that at most one of them asks the
+ * backend for a key; processes ask again after a growing, jittered pause.
  */
 export class Locks {
   readonly #leases: Leases;
-  readonly #settings: Settings;
-  readonly #line = new Line();
+  readonly #settings: LockSettings;
+  readonly #queue = new KeyedQueue();
   readonly #stop = new AbortController();
-  readonly #held = new Set<Holding>();
+  readonly #held = new Set<HeldLease>();
 
-  constructor(leases: Leases, settings: Settings) {
+  constructor(leases: Leases, settings: LockSettings) {
     this.#leases = leases;
     this.#settings = settings;
   }
 
-  async hold<T>(key: string, work: (lease: Lease) => T | Promise<T>, wait: Wait): Promise<T> {
+  /**
+   * Waits for the lock, runs `work`, and releases the lock.
+   * @param open opens the store; the wait includes it
+   */
+  async hold<T>(
+    key: string,
+    work: (lease: Lease) => T | Promise<T>,
+    options: CheckedLockOptions,
+    open: (deadline: Deadline) => Promise<void>,
+  ): Promise<T> {
     const opaque = opaqueKey("lock", key);
-    const turn = this.#line.join(opaque);
+    const wait = new Wait(options, this.#stop.signal);
+    const { turn, leave } = this.#queue.join(opaque);
     try {
-      wait.start(this.#stop.signal);
-      if (turn.ahead !== undefined) {
-        if (wait.isOneTry) throw wait.timeout();
-        await wait.for(turn.ahead);
+      await wait.forAnswer(this.#settings.deadline(), open);
+      if (turn !== undefined) {
+        if (options.timeoutMs === 0) throw wait.timeout();
+        await wait.for(turn);
       }
-      const holding = await this.#acquire(key, opaque, wait);
+      const held = await this.#acquire(key, opaque, options, wait);
       wait.end();
-      return await this.#run(holding, work);
+      return await this.#run(held, work);
     } finally {
       wait.end();
-      turn.leave();
+      leave();
     }
   }
 
-  async #acquire(key: string, opaque: string, wait: Wait): Promise<Holding> {
-    const { leaseMs, limits, explain } = this.#settings;
+  async #acquire(
+    key: string,
+    opaque: string,
+    { timeoutMs, maxHoldMs }: CheckedLockOptions,
+    wait: Wait,
+  ): Promise<HeldLease> {
+    const { leaseMs } = this.#settings;
     const owner = randomUUID();
     let asking: Promise<unknown> = Promise.resolve();
     try {
       for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 1.5, LAST_PAUSE_MS)) {
         wait.check();
         const askedAt = performance.now();
-        const answer = call(() => this.#leases.acquire(opaque, owner, leaseMs, PLACE_MS));
-        asking = answer;
-        const limited = limits.race(answer).catch((error) => {
-          throw explain(error);
+        const fence = await wait.forAnswer(this.#settings.deadline(), (deadline) => {
+          const answer = call(() => this.#leases.acquire(opaque, owner, leaseMs, RESERVE_MS, deadline));
+          asking = answer;
+          return deadline.run(answer).catch((error) => {
+            throw this.#settings.toStoreError(error);
+          });
         });
-        const fence = await wait.for(limited);
         if (fence !== null) {
-          return new Holding({ key, opaque, owner, fence, askedAt }, this.#leases, this.#settings);
+          const grant = { key, opaque, owner, fence, askedAt, maxHoldMs };
+          return new HeldLease(grant, this.#leases, this.#settings);
         }
-        if (wait.isOneTry) throw wait.timeout();
+        if (timeoutMs === 0) throw wait.timeout();
         await wait.for(delay(pause * (0.5 + Math.random())));
       }
     } catch (error) {
-      // give up the place in line, and the lease should it be granted yet
-      void asking.catch(() => {}).then(() => call(() => this.#leases.release(opaque, owner)).catch(() => {}));
+      // Give up the reservation, and the lease in case it is granted yet.
+      const deadline = this.#settings.deadline();
+      void asking
+        .catch(() => {})
+        .then(() => call(() => this.#leases.release(opaque, owner, deadline)).catch(() => {}));
       throw error;
     }
   }
 
-  async #run<T>(holding: Holding, work: (lease: Lease) => T | Promise<T>): Promise<T> {
-    this.#held.add(holding);
-    holding.keep();
+  async #run<T>(held: HeldLease, work: (lease: Lease) => T | Promise<T>): Promise<T> {
+    this.#held.add(held);
+    held.keep();
     let result: T;
     try {
-      result = await work(holding.lease);
+      result = await work(held.lease);
     } catch (error) {
-      await holding.release();
+      await held.release();
       throw error;
     } finally {
-      this.#held.delete(holding);
+      this.#held.delete(held);
     }
-    await holding.release();
-    holding.lease.signal.throwIfAborted();
+    await held.release();
+    held.lease.signal.throwIfAborted();
     return result;
   }
 
@@ -104,38 +127,48 @@ export class Locks {
     this.#stop.abort(reason);
   }
 
-  /** Gives up every lock that is held still. */
+  /** Releases every lock that is still held. */
   async drop(): Promise<void> {
     await Promise.all(
-      [...this.#held].map(async (holding) => {
-        await holding.release();
-        holding.lose("the store was closed while the lock was held");
+      [...this.#held].map(async (held) => {
+        await held.release();
+        held.lose("the store was closed while the lock was held");
       }),
     );
   }
 }
 
-/** A lease that was granted, and is renewed until it is released or lost. */
-class Holding {
+/** A lease that was granted. It is renewed until it is released or lost. */
+class HeldLease {
   readonly lease: Lease;
   readonly #opaque: string;
   readonly #owner: string;
   readonly #leases: Leases;
-  readonly #settings: Settings;
+  readonly #settings: LockSettings;
+  readonly #maxHoldMs: number | undefined;
   readonly #lost = new AbortController();
-  /** When the lease ends if it is not renewed, by this process's steady clock: earlier than the backend's. */
+  /** When the lease expires unless it is renewed, on this process's monotonic clock: earlier than the backend's. */
   #validUntil: number;
   #renewal: NodeJS.Timeout | undefined;
-  #watch: NodeJS.Timeout | undefined;
+  #expiry: NodeJS.Timeout | undefined;
+  #limit: NodeJS.Timeout | undefined;
   #isOver = false;
 
   constructor(
-    grant: { key: string; opaque: string; owner: string; fence: number; askedAt: number },
+    grant: {
+      key: string;
+      opaque: string;
+      owner: string;
+      fence: number;
+      askedAt: number;
+      maxHoldMs: number | undefined;
+    },
     leases: Leases,
-    settings: Settings,
+    settings: LockSettings,
   ) {
     this.#opaque = grant.opaque;
     this.#owner = grant.owner;
+    this.#maxHoldMs = grant.maxHoldMs;
     this.#leases = leases;
     this.#settings = settings;
     this.#validUntil = grant.askedAt + settings.leaseMs;
@@ -144,32 +177,38 @@ class Holding {
 
   keep(): void {
     this.#renewAfter(this.#settings.leaseMs / 3);
-    this.#watchOut();
+    this.#expireAt(this.#validUntil);
+    if (this.#maxHoldMs === undefined) return;
+    this.#limit = setTimeout(() => {
+      void this.release();
+      this.lose(`it was held for longer than maxHoldMs, ${this.#maxHoldMs} ms`);
+    }, this.#maxHoldMs).unref();
   }
 
   #renewAfter(ms: number): void {
     this.#renewal = setTimeout(async () => {
       const askedAt = performance.now();
-      const { leaseMs } = this.#settings;
+      const { leaseMs, name } = this.#settings;
       try {
-        const isOurs = await call(() => this.#leases.renew(this.#opaque, this.#owner, leaseMs));
+        const deadline = new Deadline(name, Math.max(1, this.#validUntil - askedAt));
+        const isHeld = await call(() => this.#leases.renew(this.#opaque, this.#owner, leaseMs, deadline));
         if (this.#isOver) return;
-        if (!isOurs) return this.lose("another holder has it, or it ran out");
+        if (!isHeld) return this.lose("another holder has it, or it expired");
         this.#validUntil = askedAt + leaseMs;
-        this.#watchOut();
+        this.#expireAt(this.#validUntil);
         this.#renewAfter(leaseMs / 3);
       } catch {
-        // perhaps the next try gets through in time; if not, the watch ends it
+        // The next attempt may succeed in time. If none does, the lease expires.
         if (!this.#isOver) this.#renewAfter(leaseMs / 10);
       }
     }, ms).unref();
   }
 
-  #watchOut(): void {
-    clearTimeout(this.#watch);
-    this.#watch = setTimeout(
-      () => this.lose("it ran out before it could be renewed"),
-      this.#validUntil - performance.now(),
+  #expireAt(time: number): void {
+    clearTimeout(this.#expiry);
+    this.#expiry = setTimeout(
+      () => this.lose("it expired before it could be renewed"),
+      time - performance.now(),
     ).unref();
   }
 
@@ -179,8 +218,8 @@ class Holding {
     this.#lost.abort(
       new TokenStoreError(
         "ERR_LOCK_LOST",
-        `${this.#settings.name}: the lock was lost: ${why}. What the work did may have met another holder's: ` +
-          "check it, and do it again if need be.",
+        `${this.#settings.name}: the lock was lost: ${why}. Another holder may have run at the same time: check ` +
+          "what the work did, and repeat it if necessary.",
       ),
     );
   }
@@ -188,54 +227,58 @@ class Holding {
   #end(): void {
     this.#isOver = true;
     clearTimeout(this.#renewal);
-    clearTimeout(this.#watch);
+    clearTimeout(this.#expiry);
+    clearTimeout(this.#limit);
   }
 
-  /** Gives the lease back, and finds out whether it was ours to the end. Never rejects. */
+  /** Gives the lease back, and finds out whether it was held to the end. Never rejects. */
   async release(): Promise<void> {
     const wasOver = this.#isOver;
     this.#end();
     if (wasOver) return;
-    const { limits } = this.#settings;
-    const inTime = performance.now() < this.#validUntil;
-    const releasing = call(() => this.#leases.release(this.#opaque, this.#owner));
-    // An answer that does not come changes nothing: the lease held while we worked, and ends by itself.
-    const wasOurs = await limits.race(releasing).catch(() => inTime);
-    if (!wasOurs || !inTime) this.lose("another holder has it, or it ran out");
+    const isInTime = performance.now() < this.#validUntil;
+    const deadline = this.#settings.deadline();
+    const releasing = call(() => this.#leases.release(this.#opaque, this.#owner, deadline));
+    // Without an answer, our own clock decides: nobody else can hold a lease that has not expired.
+    const wasHeld = await deadline.run(releasing).catch(() => isInTime);
+    if (!wasHeld || !isInTime) this.lose("another holder has it, or it expired");
   }
 }
 
-/** The time that a caller waits for a lock. */
-export class Wait {
+/** The options of `withLock`, checked. */
+export interface CheckedLockOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly maxHoldMs: number | undefined;
+}
+
+/** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
+export function checkLockOptions(options: LockOptions, defaultMs: number): CheckedLockOptions {
+  checkOptionNames("withLock", options, ["timeoutMs", "signal", "maxHoldMs"]);
+  const { timeoutMs = defaultMs, signal, maxHoldMs } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidOption("signal must be an AbortSignal.");
+  }
+  return {
+    timeoutMs: checkMs("timeoutMs", timeoutMs, 0),
+    signal,
+    maxHoldMs: maxHoldMs === undefined ? undefined : checkMs("maxHoldMs", maxHoldMs),
+  };
+}
+
+/** The time that a caller waits for a lock. It begins with the call. */
+class Wait {
+  readonly #ended: AbortSignal;
   readonly #timeoutMs: number;
-  readonly #signal: AbortSignal | undefined;
-  #ended: AbortSignal | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #timer: NodeJS.Timeout | undefined;
+  /** Of the request that is under way. */
+  #request: Deadline | undefined;
 
-  /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
-  constructor(options: LockOptions, defaultMs: number) {
-    if (typeof options !== "object" || options === null) {
-      throw invalidOption("The options of withLock must be an object.");
-    }
-    this.#timeoutMs = checkMs("timeoutMs", options.timeoutMs ?? defaultMs, 0);
-    if (options.signal !== undefined && !(options.signal instanceof AbortSignal)) {
-      throw invalidOption("signal must be an AbortSignal.");
-    }
-    this.#signal = options.signal;
-  }
-
-  /** Whether one try is all that the caller wants. */
-  get isOneTry(): boolean {
-    return this.#timeoutMs === 0;
-  }
-
-  start(stop: AbortSignal): void {
+  constructor({ timeoutMs, signal }: CheckedLockOptions, stop: AbortSignal) {
+    this.#timeoutMs = timeoutMs;
     const over = new AbortController();
-    if (!this.isOneTry) {
-      this.#timer = setTimeout(() => over.abort(this.timeout()), this.#timeoutMs);
-    }
-    this.#ended = AbortSignal.any([over.signal, stop, ...(this.#signal === undefined ? [] : [this.#signal])]);
-    this.check();
+    if (timeoutMs > 0) this.#timer = setTimeout(() => over.abort(this.#error()), timeoutMs);
+    this.#ended = AbortSignal.any([over.signal, stop, ...(signal === undefined ? [] : [signal])]);
   }
 
   end(): void {
@@ -243,7 +286,7 @@ export class Wait {
   }
 
   check(): void {
-    this.#ended?.throwIfAborted();
+    this.#ended.throwIfAborted();
   }
 
   timeout(): TokenStoreError {
@@ -253,17 +296,34 @@ export class Wait {
     );
   }
 
+  // Where the backend was silent for the whole of its own time limit too, that is what there is to say.
+  #error(): TokenStoreError {
+    const request = this.#request;
+    return request !== undefined && request.remainingMs < TIE_MS ? request.error() : this.timeout();
+  }
+
+  /** What a request of the backend answers, unless the wait ends first. A wait of no length makes one request. */
+  async forAnswer<T>(deadline: Deadline, ask: (deadline: Deadline) => Promise<T>): Promise<T> {
+    this.#request = deadline;
+    try {
+      return await this.for(ask(deadline));
+    } finally {
+      this.#request = undefined;
+    }
+  }
+
   /** What `promise` settles with, unless the wait ends first. */
   async for<T>(promise: Promise<T>): Promise<T> {
-    const ended = this.#ended!;
+    const ended = this.#ended;
     let stop: (() => void) | undefined;
     const over = new Promise<never>((_resolve, reject) => {
       stop = () => reject(ended.reason);
       if (ended.aborted) stop();
       else ended.addEventListener("abort", stop, { once: true });
     });
+    promise.catch(() => {}); // it may fail after the wait has ended
     try {
-      return await Promise.race([promise, over]);
+      return await Promise.race([over, promise]);
     } finally {
       ended.removeEventListener("abort", stop!);
     }

@@ -1,11 +1,10 @@
-import type { TokenFields } from "./fields.js";
 import { opaqueKey } from "./opaque-key.js";
+import type { TokenFields } from "./properties.js";
 import type { TokenRecord } from "./record.js";
-import { UserKeys } from "./user-keys.js";
 
 /**
- * The keys that lead to a record. Opaque: a backend compares them and nothing else, so that exact
- * comparison, hostile text, long values and secrets in index names are one question with one answer.
+ * The index keys of a record. They are opaque: a backend compares them and nothing else. So exact comparison,
+ * hostile text, long values and secrets in an index are solved once, here.
  */
 export interface RecordKeys {
   /** The user together with its client, or with none. Unique. */
@@ -31,11 +30,14 @@ export const UNIQUE_KEYS: readonly ["userClient", "grantToken", "refreshToken", 
   "accessToken",
 ];
 
-/** One way to a record: `key` as it stands in the index of that kind (for `id`, the id itself). */
+/** All kinds of key. */
+export const KEY_KINDS: readonly (keyof RecordKeys)[] = [...UNIQUE_KEYS, "user"];
+
+/** An exact search in one index. */
 export interface Lookup {
-  /** Which index to look in. */
+  /** Which index. */
   readonly kind: LookupKind;
-  /** What to look for there. */
+  /** The key to find there; for `id`, the id itself. */
   readonly key: string;
 }
 
@@ -46,60 +48,42 @@ export interface Lookup {
  */
 export function keysOf(fields: TokenFields): RecordKeys {
   const { userName, clientId, grantToken, refreshToken, accessToken } = fields;
-  const ofUser = userName === null ? null : UserKeys.of(userName);
   return {
-    userClient: ofUser === null ? null : ofUser.userClient(clientId),
+    userClient: userName === null ? null : opaqueKey("userClient", userName, clientId),
     grantToken: grantToken === null ? null : opaqueKey("grantToken", grantToken),
     refreshToken: refreshToken === null ? null : opaqueKey("refreshToken", refreshToken),
     accessToken: accessToken === null ? null : opaqueKey("accessToken", accessToken),
-    user: ofUser === null ? null : ofUser.user,
+    user: userName === null ? null : opaqueKey("user", userName),
   };
 }
 
-// A backend that stops early never needs the later digests.
-class LazyLookup implements Lookup {
-  readonly kind: LookupKind;
-  readonly #make: () => string;
-  #key: string | undefined;
-  constructor(kind: LookupKind, make: () => string) {
-    this.kind = kind;
-    this.#make = make;
-  }
-  get key(): string {
-    this.#key ??= this.#make();
-    return this.#key;
-  }
-}
-
 /**
- * Where to look for the match of a query, first things first (contract 2.2, 2.3, 2.5).
- * @param past whether to look on where the id hits nothing, as a save does (3.1)
+ * The lookups that find the match of a query, in their order (contract 2.2, 2.3, 2.5).
+ * @param fallThrough whether an id that finds nothing gives way to the other lookups, as in a save (3.1)
  */
-export function lookupsFor(query: TokenFields, past: boolean): Lookup[] {
+export function lookupsFor(query: TokenFields, fallThrough: boolean): Lookup[] {
   const lookups: Lookup[] = [];
-  if (query.id !== null) {
-    lookups.push({ kind: "id", key: query.id });
-    if (!past) return lookups;
+  const { id, userName, clientId } = query;
+  if (id !== null) {
+    lookups.push({ kind: "id", key: id });
+    if (!fallThrough) return lookups;
   }
-  if (query.userName !== null) {
-    const ofUser = UserKeys.of(query.userName);
-    if (query.clientId === null) {
-      lookups.push({ kind: "user", key: ofUser.user });
-    } else {
-      lookups.push(
-        { kind: "userClient", key: ofUser.userClient(query.clientId) },
-        new LazyLookup("userClient", () => ofUser.userClient(null)),
-      );
-    }
+  if (userName !== null && clientId === null) {
+    lookups.push({ kind: "user", key: opaqueKey("user", userName) });
+  } else if (userName !== null) {
+    lookups.push(
+      { kind: "userClient", key: opaqueKey("userClient", userName, clientId) },
+      { kind: "userClient", key: opaqueKey("userClient", userName, null) },
+    );
   }
   for (const kind of ["grantToken", "refreshToken", "accessToken"] as const) {
     const value = query[kind];
-    if (value !== null) lookups.push(new LazyLookup(kind, () => opaqueKey(kind, value)));
+    if (value !== null) lookups.push({ kind, key: opaqueKey(kind, value) });
   }
   return lookups;
 }
 
-/** Everything of a record that can belong to one record only. */
+/** Lookups for everything that no other record may have. */
 export function uniqueLookups(record: TokenRecord, keys: RecordKeys): Lookup[] {
   const lookups: Lookup[] = [{ kind: "id", key: record.id }];
   for (const kind of UNIQUE_KEYS) {

@@ -1,43 +1,74 @@
-import type { TokenFields } from "./fields.js";
+import { TokenStoreError } from "./errors.js";
+import { FIELD_NAMES, FIELDS, NO_FIELDS, type TokenFields } from "./properties.js";
 
-/** A stored token: what a backend keeps and gives back, field by field, as it was handed over. */
+/** A stored token: what a backend keeps and returns as it was handed over. */
 export interface TokenRecord extends TokenFields {
   /** Unique in the namespace; up to 255 bytes of UTF-8. */
   readonly id: string;
-  /** 1 on insert, one more on each update. For people and for `ifRevision`. */
+  /** 1 on insert, one more on each save. For people and for `ifRevision`. */
   readonly revision: number;
-  /** Different for every write there ever was. What `replace` compares. */
+  /** Different for every write that was ever made. Conditional writes compare it. */
   readonly etag: string;
-  /** When the record was first saved, in Unix milliseconds. Never changes. */
+  /** When the record was first saved, in Unix milliseconds. */
   readonly createdAt: number;
   /** When the record was last saved, in Unix milliseconds. */
   readonly savedAt: number;
 }
 
-/** How a field is stored: its property in {@link TokenRecord}, and its column in Zoho's own formats. */
-export interface TokenColumn {
-  /** The property's name. */
-  readonly property: keyof TokenRecord;
-  /** The column's name, fit for any SQL database without quotes. */
-  readonly column: string;
-  /** What it holds: text of any length up to 64 KiB, or an integer of up to 53 bits. */
-  readonly type: "string" | "integer";
+const INTEGERS = ["revision", "createdAt", "savedAt"] as const;
+const STORED: readonly (keyof TokenRecord)[] = [...FIELD_NAMES, "etag", ...INTEGERS];
+
+/**
+ * The text in which a backend stores a record: a JSON object without what is absent. A backend stores this text
+ * as it is, so that a new property of tokens changes no table.
+ * @param record what to store
+ * @returns JSON; well-formed Unicode without control characters
+ */
+export function encodeRecord(record: TokenRecord): string {
+  const stored: Record<string, string | number> = {};
+  for (const name of STORED) {
+    const value = record[name];
+    if (value !== null) stored[name] = value;
+  }
+  return JSON.stringify(stored);
 }
 
-/** Every field of a record, in the order in which a person wants to read it. */
-export const TOKEN_COLUMNS: readonly TokenColumn[] = [
-  { property: "id", column: "id", type: "string" },
-  { property: "userName", column: "user_name", type: "string" },
-  { property: "clientId", column: "client_id", type: "string" },
-  { property: "clientSecret", column: "client_secret", type: "string" },
-  { property: "refreshToken", column: "refresh_token", type: "string" },
-  { property: "accessToken", column: "access_token", type: "string" },
-  { property: "grantToken", column: "grant_token", type: "string" },
-  { property: "expiresAt", column: "expires_at", type: "integer" },
-  { property: "redirectUrl", column: "redirect_url", type: "string" },
-  { property: "apiDomain", column: "api_domain", type: "string" },
-  { property: "revision", column: "revision", type: "integer" },
-  { property: "etag", column: "etag", type: "string" },
-  { property: "createdAt", column: "created_at", type: "integer" },
-  { property: "savedAt", column: "saved_at", type: "integer" },
-];
+/**
+ * Reads what {@link encodeRecord} wrote. Properties that are unknown are left out.
+ * @param text what was stored
+ * @param where names the place for an error, such as `sqlite: record "1"`
+ * @returns the record
+ * @throws TokenStoreError `ERR_CORRUPT` where it is not a record
+ */
+export function decodeRecord(text: string, where: string): TokenRecord {
+  let stored: Record<string, unknown>;
+  try {
+    stored = JSON.parse(text);
+  } catch {
+    throw corrupt(where, "it is not JSON");
+  }
+  if (typeof stored !== "object" || stored === null) throw corrupt(where, "it is not an object");
+  const record: Record<string, unknown> = { ...NO_FIELDS };
+  for (const name of FIELD_NAMES) {
+    const value = stored[name];
+    if (value === undefined || value === null) continue;
+    const isRight = FIELDS[name].type === "integer" ? Number.isSafeInteger(value) : typeof value === "string";
+    if (!isRight) throw corrupt(where, `its ${name} has the wrong type`);
+    record[name] = value;
+  }
+  for (const name of INTEGERS) {
+    if (!Number.isSafeInteger(stored[name])) throw corrupt(where, `its ${name} is not an integer`);
+    record[name] = stored[name];
+  }
+  if (typeof stored.etag !== "string" || record.id === null)
+    throw corrupt(where, "its id or etag is missing");
+  record.etag = stored.etag;
+  return record as unknown as TokenRecord;
+}
+
+function corrupt(where: string, what: string): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_CORRUPT",
+    `${where} can't be read: ${what}. It was left as it is. Restore it from a backup, or delete it.`,
+  );
+}

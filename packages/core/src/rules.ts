@@ -1,7 +1,10 @@
 // The contract's rules on matching (section 2) and merging (section 3), as plain functions.
+
+import type { GivenFields } from "./checks.js";
 import { TokenStoreError } from "./errors.js";
-import type { TokenFields } from "./fields.js";
+import { FIELD_NAMES, type FieldName, type TokenFields } from "./properties.js";
 import type { TokenRecord } from "./record.js";
+import { BELONGS_TO } from "./token.js";
 
 /** Whether a record may answer a query: never one user's or one client's for another (2.4). */
 export function isCompatible(record: TokenFields, query: TokenFields): boolean {
@@ -11,23 +14,23 @@ export function isCompatible(record: TokenFields, query: TokenFields): boolean {
   );
 }
 
-/** Whether a record settles a query when it comes from the first lookup that hit (2.2, 2.3). */
+/** Whether a record decides a query when it comes from the first lookup that found one (2.2, 2.3). */
 export function isDecisive(record: TokenRecord, query: TokenFields): boolean {
   return record.id === query.id || isCompatible(record, query);
 }
 
 /**
- * The one record, of those that the query's lookups led to, that matches (2.2 to 2.6).
- * @param past whether to look on where the id hits nothing, as a save does (3.1)
+ * The one record that matches, of those that the query's lookups found (2.2 to 2.6).
+ * @param fallThrough whether an id that finds nothing gives way to the other lookups, as in a save (3.1)
  */
 export function matchOf<R extends TokenRecord>(
   records: readonly R[],
   query: TokenFields,
-  past: boolean,
+  fallThrough: boolean,
 ): R | undefined {
   if (query.id !== null) {
     const byId = records.find((record) => record.id === query.id);
-    if (byId !== undefined || !past) return byId;
+    if (byId !== undefined || !fallThrough) return byId;
   }
   const compatible = records.filter((record) => isCompatible(record, query));
   if (query.userName !== null) {
@@ -53,22 +56,34 @@ function isPreferred(record: TokenRecord, other: TokenRecord, query: TokenFields
   return record.savedAt > other.savedAt;
 }
 
-/** The fields of a record after a save: what is given replaces, the rest stays (3.2). */
-export function mergeFields(stored: TokenFields, given: TokenFields): TokenFields {
-  const isNewAccessToken = given.accessToken !== null && given.accessToken !== stored.accessToken;
-  return {
-    id: stored.id,
-    userName: given.userName ?? stored.userName,
-    clientId: given.clientId ?? stored.clientId,
-    clientSecret: given.clientSecret ?? stored.clientSecret,
-    redirectUrl: given.redirectUrl ?? stored.redirectUrl,
-    grantToken: given.grantToken ?? stored.grantToken,
-    refreshToken: given.refreshToken ?? stored.refreshToken,
-    accessToken: given.accessToken ?? stored.accessToken,
-    expiresAt: given.expiresAt ?? (isNewAccessToken ? null : stored.expiresAt),
-    apiDomain: given.apiDomain ?? stored.apiDomain,
-    revision: stored.revision,
-  };
+/**
+ * What a changed copy changes (3.7): the properties that differ from the version it is a copy of.
+ * @param isToken whether it is an OAuthToken, of which each property was meant, and not the spread of one
+ */
+export function changesOf(given: GivenFields, base: TokenRecord, isToken: boolean): GivenFields {
+  const changes: { [name in FieldName]?: string | number | null } = {};
+  for (const name of FIELD_NAMES) {
+    const value = given[name];
+    if (value !== undefined && value !== base[name]) changes[name] = value;
+  }
+  if (isToken) {
+    // `with()` has set these already where they were not given. A new token may have the old one's expiry.
+    for (const [token, properties] of BELONGS_TO) {
+      if (changes[token] === undefined) continue;
+      for (const name of properties) changes[name] = given[name] ?? null;
+    }
+  }
+  return changes as GivenFields;
+}
+
+/** What plain properties give: there, `null` and `""` mean "not given" (1.1c). */
+export function withoutNulls(given: GivenFields): GivenFields {
+  const present: { [name in FieldName]?: string | number } = {};
+  for (const name of FIELD_NAMES) {
+    const value = given[name];
+    if (value !== undefined && value !== null) present[name] = value;
+  }
+  return present as GivenFields;
 }
 
 /** Whether there is a token to keep at all (3.3). */

@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { OAuthToken, TokenInput } from "./token.js";
 
 /** What a store can do beyond finding, saving and deleting. What is false is `ERR_UNSUPPORTED`. */
@@ -16,25 +17,39 @@ export interface Capabilities {
   readonly iteration: boolean;
 }
 
-/** On what condition to save. */
+/** The condition of a save. */
 export interface SaveOptions {
-  /** Update only a record at this revision; 0: only insert. Otherwise `ERR_CONFLICT`, nothing changed. */
+  /** Update only a record at this revision; 0: only insert. Otherwise `ERR_CONFLICT`, and nothing is changed. */
   readonly ifRevision?: number | undefined;
 }
 
-/** How to wait for a lock. */
+/** The condition of a deletion. */
+export interface DeleteOptions {
+  /** Delete only at this revision. Otherwise `ERR_CONFLICT`, and nothing is changed. */
+  readonly ifRevision?: number | undefined;
+}
+
+/** How to wait for a lock, and how long to hold it. */
 export interface LockOptions {
-  /** How long to wait for the lock, in milliseconds; by default the store's `timeoutMs`. 0: one try. */
+  /**
+   * How long to wait for the lock, in milliseconds from the call, opening the store included; by default the store's
+   * `timeoutMs`. 0: one attempt.
+   */
   readonly timeoutMs?: number | undefined;
   /** Ends the wait: `withLock` rejects with its reason. Does not end the work. */
   readonly signal?: AbortSignal | undefined;
+  /**
+   * How long to hold the lock at most, in milliseconds. Then it is released, `lease.signal` aborts, and `withLock`
+   * rejects with `ERR_LOCK_LOST` once `work` ends. By default the lease is renewed for as long as `work` runs.
+   */
+  readonly maxHoldMs?: number | undefined;
 }
 
 /** What the holder of a lock knows of it. */
 export interface Lease {
   /** The key that was locked. */
   readonly key: string;
-  /** Grows with every grant of this key: a resource that remembers it can refuse a holder of old. */
+  /** The fencing token: it grows with every grant of this key, so a resource that remembers it can refuse a stale holder. */
   readonly fence: number;
   /** Aborts when the lock is lost, with the `ERR_LOCK_LOST` that `withLock` will reject with. */
   readonly signal: AbortSignal;
@@ -68,7 +83,8 @@ export interface TokenStore extends AsyncDisposable {
 
   /**
    * Updates the record that matches, or inserts one. What is given replaces, the rest stays; a new access
-   * token without `expiresAt` leaves that `null`.
+   * token without `expiresAt` leaves that `null`. Of a token that this store returned, or a copy made by `with()`,
+   * only what was changed counts as given.
    * @param token what to save; a new record needs a grant, refresh or access token
    * @param options on what condition
    * @returns the record as it is stored, once the backend has it as durable as it can make it
@@ -78,11 +94,23 @@ export interface TokenStore extends AsyncDisposable {
   saveToken(token: TokenInput, options?: SaveOptions): Promise<OAuthToken>;
 
   /**
-   * Deletes the record with this id, if there is one, and all that led to it.
-   * @param id the id, not empty
-   * @throws TokenStoreError `ERR_INVALID_TOKEN` where that can't be an id
+   * Stores a copy of another store's token for tools: keeps its id, `createdAt`, `savedAt` and revision. Replaces the
+   * record with this id only where that was saved earlier.
+   * @param token a token that a store returned
+   * @returns whether it was stored; false where the record here is as new or newer
+   * @throws TokenStoreError `ERR_INVALID_TOKEN` where the token lacks what a store sets; `ERR_CONFLICT` where a value
+   *   belongs to a record with another id
    */
-  deleteToken(id: string): Promise<void>;
+  importToken(token: TokenInput): Promise<boolean>;
+
+  /**
+   * Deletes the record with this id and its index entries. A missing record is no error.
+   * @param id the id, not empty
+   * @param options on what condition
+   * @throws TokenStoreError `ERR_INVALID_TOKEN` where that can't be an id; `ERR_CONFLICT` where the record is at
+   *   another revision, and nothing was changed
+   */
+  deleteToken(id: string, options?: DeleteOptions): Promise<void>;
 
   /** Deletes every record of this store, in one step, and nothing else. */
   deleteTokens(): Promise<void>;

@@ -1,5 +1,14 @@
-import { checkFields, type TokenFields } from "./fields.js";
+import { checkGiven, type GivenFields } from "./checks.js";
 import { showAs } from "./inspect.js";
+import {
+  FIELD_NAMES,
+  type FieldName,
+  type JsonObject,
+  MASK,
+  SECRETS,
+  type TokenFields,
+} from "./properties.js";
+import type { TokenRecord } from "./record.js";
 
 /** The user that a token acts for. Zoho's SDKs name it `email:zgid` or whatever the program chose. */
 export class UserSignature {
@@ -38,14 +47,32 @@ export interface TokenInput {
   readonly grantToken?: Given<string>;
   /** The refresh token (RFC 6749, section 1.5). */
   readonly refreshToken?: Given<string>;
+  /** When the refresh token expires, in Unix milliseconds. */
+  readonly refreshTokenExpiresAt?: Given<number>;
   /** The access token (RFC 6749, section 1.4). */
   readonly accessToken?: Given<string>;
-  /** When the access token ends, in Unix milliseconds. */
+  /** When the access token expires, in Unix milliseconds. */
   readonly expiresAt?: Given<number>;
+  /** The scope of the access token: names with spaces between them (RFC 6749, section 3.3). */
+  readonly scope?: Given<string>;
+  /** The type of the access token, such as `Bearer` (RFC 6749, section 7.1). */
+  readonly tokenType?: Given<string>;
+  /** The ID token (OpenID Connect Core 1.0, section 2). */
+  readonly idToken?: Given<string>;
   /** The base URL of the API that the token is good for. */
   readonly apiDomain?: Given<string>;
+  /** The issuer identifier of the authorization server, a URL (RFC 8414, section 2). */
+  readonly issuer?: Given<string>;
+  /** What is known about refreshing this refresh token; written by TokenManager. At most 4 KiB of JSON, no secrets. */
+  readonly refreshState?: Given<JsonObject>;
+  /** The program's own data: a JSON object of at most 64 KiB, replaced as a whole and never interpreted. */
+  readonly metadata?: Given<JsonObject>;
   /** Set by the store: 1 on insert, one more on each save. Not a condition: that is `ifRevision`. */
   readonly revision?: Given<number>;
+  /** Set by the store: the record's first save, in Unix milliseconds. */
+  readonly createdAt?: Given<number>;
+  /** Set by the store: the record's last save, in Unix milliseconds. */
+  readonly savedAt?: Given<number>;
 }
 
 /** The properties of a token, secrets included. What is absent is `null`. */
@@ -64,25 +91,76 @@ export interface PlainToken {
   grantToken: string | null;
   /** The refresh token. */
   refreshToken: string | null;
+  /** When the refresh token expires, in Unix milliseconds. */
+  refreshTokenExpiresAt: number | null;
   /** The access token. */
   accessToken: string | null;
-  /** When the access token ends, in Unix milliseconds. */
+  /** When the access token expires, in Unix milliseconds. */
   expiresAt: number | null;
-  /** The base URL of the API that the token is good for. */
+  /** The scope of the access token. */
+  scope: string | null;
+  /** The type of the access token. */
+  tokenType: string | null;
+  /** The ID token. */
+  idToken: string | null;
+  /** The base URL of the API. */
   apiDomain: string | null;
+  /** The issuer identifier of the authorization server. */
+  issuer: string | null;
+  /** What is known about refreshing this refresh token. */
+  refreshState: JsonObject | null;
+  /** The program's own data. */
+  metadata: JsonObject | null;
   /** 1 after the first save, one more after each. */
   revision: number | null;
+  /** The record's first save, in Unix milliseconds. */
+  createdAt: number | null;
+  /** The record's last save, in Unix milliseconds. */
+  savedAt: number | null;
 }
 
-/**
- * The checked fields of a token or of plain properties.
- * @throws TokenStoreError `ERR_INVALID_TOKEN`
- */
-// assigned in OAuthToken's static block, the only place that can see its private fields
-export let fieldsOf: (input: unknown) => TokenFields;
+/** What the store sets, null for a token that was not stored. */
+interface Stamp {
+  readonly revision: number | null;
+  readonly createdAt: number | null;
+  readonly savedAt: number | null;
+}
 
-const MASK = "***";
-const TRUSTED = Symbol("fields that were checked");
+const NO_STAMP: Stamp = { revision: null, createdAt: null, savedAt: null };
+
+/** Which version of which record a token is a copy of. Shows nothing, as the record holds secrets. */
+export class Origin {
+  readonly #store: object;
+  readonly #record: TokenRecord;
+
+  constructor(store: object, record: TokenRecord) {
+    this.#store = store;
+    this.#record = record;
+    Object.freeze(this);
+  }
+
+  /** The record, if this store returned it. */
+  recordOf(store: object): TokenRecord | undefined {
+    return store === this.#store ? this.#record : undefined;
+  }
+
+  static {
+    showAs(Origin, () => "Origin");
+  }
+}
+
+// Own and enumerable, so that a spread carries it along: `{ ...token, accessToken }` is a changed copy too.
+const ORIGIN: unique symbol = Symbol("tokenkeep.origin");
+const TRUSTED: unique symbol = Symbol("fields that were checked");
+
+interface Trusted {
+  readonly fields: TokenFields;
+  readonly stamp: Stamp;
+  readonly origin: Origin | undefined;
+}
+
+// Assigned in OAuthToken's static block, the only place that can see its private fields.
+let privateFieldsOf: (input: unknown) => TokenFields | undefined;
 
 /**
  * An OAuth token and what belongs to it. Immutable: {@link OAuthToken.with} makes a changed copy.
@@ -91,6 +169,28 @@ const TRUSTED = Symbol("fields that were checked");
  */
 export class OAuthToken implements TokenInput {
   readonly #fields: TokenFields;
+  readonly id: string | null;
+  readonly userSignature: UserSignature | null;
+  readonly clientId: string | null;
+  readonly clientSecret: string | null;
+  readonly redirectUrl: string | null;
+  readonly grantToken: string | null;
+  readonly refreshToken: string | null;
+  /** When the refresh token expires, in Unix milliseconds. */
+  readonly refreshTokenExpiresAt: number | null;
+  readonly accessToken: string | null;
+  /** When the access token expires, in Unix milliseconds. */
+  readonly expiresAt: number | null;
+  readonly scope: string | null;
+  readonly tokenType: string | null;
+  readonly idToken: string | null;
+  readonly apiDomain: string | null;
+  readonly issuer: string | null;
+  readonly refreshState: JsonObject | null;
+  readonly metadata: JsonObject | null;
+  readonly revision: number | null;
+  readonly createdAt: number | null;
+  readonly savedAt: number | null;
 
   /**
    * @param input the properties; those left out are `null`
@@ -98,59 +198,51 @@ export class OAuthToken implements TokenInput {
    *   long, or not well-formed Unicode
    */
   constructor(input: TokenInput = {}) {
-    // what is no object at all is refused there too
-    const isTrusted = typeof input === "object" && input !== null && TRUSTED in input;
-    this.#fields = isTrusted ? (input[TRUSTED] as TokenFields) : fieldsOf(input);
+    const { fields, stamp, origin } = trustedOf(input) ?? checkedOf(input);
+    this.#fields = fields;
+    this.id = fields.id;
+    this.userSignature = fields.userName === null ? null : new UserSignature(fields.userName);
+    this.clientId = fields.clientId;
+    this.clientSecret = fields.clientSecret;
+    this.redirectUrl = fields.redirectUrl;
+    this.grantToken = fields.grantToken;
+    this.refreshToken = fields.refreshToken;
+    this.refreshTokenExpiresAt = fields.refreshTokenExpiresAt;
+    this.accessToken = fields.accessToken;
+    this.expiresAt = fields.expiresAt;
+    this.scope = fields.scope;
+    this.tokenType = fields.tokenType;
+    this.idToken = fields.idToken;
+    this.apiDomain = fields.apiDomain;
+    this.issuer = fields.issuer;
+    this.refreshState = parsed(fields.refreshState);
+    this.metadata = parsed(fields.metadata);
+    this.revision = stamp.revision;
+    this.createdAt = stamp.createdAt;
+    this.savedAt = stamp.savedAt;
+    if (origin !== undefined) Object.assign(this, { [ORIGIN]: origin });
+    Object.freeze(this);
   }
 
-  get id(): string | null {
-    return this.#fields.id;
-  }
-  get userSignature(): UserSignature | null {
-    return this.#fields.userName === null ? null : new UserSignature(this.#fields.userName);
-  }
-  get clientId(): string | null {
-    return this.#fields.clientId;
-  }
-  get clientSecret(): string | null {
-    return this.#fields.clientSecret;
-  }
-  get redirectUrl(): string | null {
-    return this.#fields.redirectUrl;
-  }
-  get grantToken(): string | null {
-    return this.#fields.grantToken;
-  }
-  get refreshToken(): string | null {
-    return this.#fields.refreshToken;
-  }
-  get accessToken(): string | null {
-    return this.#fields.accessToken;
-  }
-  /** When the access token ends, in Unix milliseconds. */
-  get expiresAt(): number | null {
-    return this.#fields.expiresAt;
-  }
-  /** Whole seconds until the access token ends, 0 once it has; `null` where that is not known. */
+  /** Whole seconds until the access token expires, 0 once it has; `null` where that is not known. */
   get expiresIn(): number | null {
-    const { expiresAt } = this.#fields;
+    const { expiresAt } = this;
     return expiresAt === null ? null : Math.max(0, Math.floor((expiresAt - Date.now()) / 1000));
-  }
-  get apiDomain(): string | null {
-    return this.#fields.apiDomain;
-  }
-  get revision(): number | null {
-    return this.#fields.revision;
   }
 
   /**
-   * Makes a changed copy; this token stays as it is.
-   * @param changes the properties to change; `null` takes one away
+   * Makes a changed copy; this token stays as it is. In a save of the copy, only what was changed counts.
+   *
+   * What belongs to a token goes with it: another access token without `expiresAt` leaves that `null`, and another
+   * refresh token without them leaves `refreshTokenExpiresAt` and `refreshState` `null`.
+   * @param changes the properties to change; `null` removes one, `undefined` leaves it as it is
    * @returns the copy
    * @throws TokenStoreError `ERR_INVALID_TOKEN`, as the constructor
    */
   with(changes: TokenInput): OAuthToken {
-    return new OAuthToken({ ...this.toPlain(), ...changes });
+    const fields = applyChanges(this.#fields, givenOf(changes).given);
+    const trusted: Trusted = { fields, stamp: this, origin: originOf(this) };
+    return new OAuthToken({ [TRUSTED]: trusted } as TokenInput);
   }
 
   /**
@@ -158,31 +250,39 @@ export class OAuthToken implements TokenInput {
    * @returns a new object
    */
   toPlain(): PlainToken {
-    const fields = this.#fields;
-    const { userName } = fields;
+    const { userName, refreshState, metadata } = this.#fields;
     return {
-      id: fields.id,
+      id: this.id,
       userSignature: userName === null ? null : { name: userName },
-      clientId: fields.clientId,
-      clientSecret: fields.clientSecret,
-      redirectUrl: fields.redirectUrl,
-      grantToken: fields.grantToken,
-      refreshToken: fields.refreshToken,
-      accessToken: fields.accessToken,
-      expiresAt: fields.expiresAt,
-      apiDomain: fields.apiDomain,
-      revision: fields.revision,
+      clientId: this.clientId,
+      clientSecret: this.clientSecret,
+      redirectUrl: this.redirectUrl,
+      grantToken: this.grantToken,
+      refreshToken: this.refreshToken,
+      refreshTokenExpiresAt: this.refreshTokenExpiresAt,
+      accessToken: this.accessToken,
+      expiresAt: this.expiresAt,
+      scope: this.scope,
+      tokenType: this.tokenType,
+      idToken: this.idToken,
+      apiDomain: this.apiDomain,
+      issuer: this.issuer,
+      refreshState: refreshState === null ? null : JSON.parse(refreshState),
+      metadata: metadata === null ? null : JSON.parse(metadata),
+      revision: this.revision,
+      createdAt: this.createdAt,
+      savedAt: this.savedAt,
     };
   }
 
   /**
    * What `JSON.stringify` and the console show.
-   * @returns the plain properties, every secret that there is as `***`
+   * @returns the plain properties, with `***` for each secret that there is, and for `metadata`
    */
-  toJSON(): PlainToken {
-    const plain = this.toPlain();
+  toJSON(): Omit<PlainToken, "metadata"> & { metadata: string | null } {
+    const { metadata, ...plain } = this.toPlain();
     for (const secret of SECRETS) if (plain[secret] !== null) plain[secret] = MASK;
-    return plain;
+    return { ...plain, metadata: metadata === null ? null : MASK };
   }
 
   /**
@@ -195,27 +295,89 @@ export class OAuthToken implements TokenInput {
 
   static {
     showAs(OAuthToken, (token, inspect) => `OAuthToken ${inspect(token.toJSON())}`);
-    fieldsOf = (input) => (isOwn(input) ? input.#fields : checkFields(plainOf(input)));
-    const isOwn = (input: unknown): input is OAuthToken =>
-      typeof input === "object" && input !== null && #fields in input;
+    privateFieldsOf = (input) =>
+      typeof input === "object" && input !== null && #fields in input ? input.#fields : undefined;
   }
 }
 
-/** The properties that no log, error or dump may show. */
-export const SECRETS: readonly ["clientSecret", "grantToken", "refreshToken", "accessToken"] = [
-  "clientSecret",
-  "grantToken",
-  "refreshToken",
-  "accessToken",
+/** What a caller passed in, checked. */
+export interface CheckedInput {
+  /** What was given, absent where `null` or `""` was. */
+  readonly given: GivenFields;
+  /** Whether it is an OAuthToken, all of whose properties mean something. */
+  readonly isToken: boolean;
+  /** Which record it is a copy of. */
+  readonly origin: Origin | undefined;
+}
+
+/**
+ * Checks a token, or its plain properties.
+ * @throws TokenStoreError `ERR_INVALID_TOKEN`
+ */
+export function givenOf(input: unknown): CheckedInput {
+  const own = privateFieldsOf(input);
+  if (own !== undefined) return { given: own, isToken: true, origin: originOf(input) };
+  return { given: checkGiven(plainOf(input)), isToken: false, origin: originOf(input) };
+}
+
+/** All fields, of which some were given. */
+export function fieldsOf(given: GivenFields): TokenFields {
+  const fields: Record<string, unknown> = {};
+  for (const name of FIELD_NAMES) fields[name] = given[name] ?? null;
+  return fields as unknown as TokenFields;
+}
+
+/** The token of a record that this store read or wrote. */
+export function tokenOf(record: TokenRecord, store: object): OAuthToken {
+  const trusted: Trusted = { fields: record, stamp: record, origin: new Origin(store, record) };
+  return new OAuthToken({ [TRUSTED]: trusted } as TokenInput);
+}
+
+/** The fields with these changes: `null` removes, `undefined` leaves (contract 3.2, 3.7). */
+export function applyChanges(fields: TokenFields, changes: GivenFields): TokenFields {
+  const next: Record<string, unknown> = {};
+  for (const name of FIELD_NAMES) next[name] = changes[name] === undefined ? fields[name] : changes[name];
+  for (const [token, properties] of BELONGS_TO) {
+    if (next[token] === fields[token]) continue;
+    for (const name of properties) if (changes[name] === undefined) next[name] = null;
+  }
+  return next as unknown as TokenFields;
+}
+
+/** What is good for one token only, and is not carried over to another. */
+export const BELONGS_TO: readonly (readonly [token: FieldName, properties: readonly FieldName[]])[] = [
+  ["accessToken", ["expiresAt"]],
+  ["refreshToken", ["refreshTokenExpiresAt", "refreshState"]],
 ];
 
-/** The token of fields that were checked before (a record's), without checking or copying them again. */
-export function tokenOf(fields: TokenFields): OAuthToken {
-  return new OAuthToken({ [TRUSTED]: fields } as TokenInput);
+function trustedOf(input: object): Trusted | undefined {
+  return typeof input === "object" && input !== null && TRUSTED in input
+    ? (input[TRUSTED] as Trusted)
+    : undefined;
+}
+
+function checkedOf(input: unknown): Trusted {
+  const { given } = givenOf(input);
+  const { revision = null, createdAt = null, savedAt = null } = input as Partial<Stamp>;
+  return { fields: fieldsOf(given), stamp: { ...NO_STAMP, revision, createdAt, savedAt }, origin: undefined };
+}
+
+function originOf(input: unknown): Origin | undefined {
+  const origin: unknown = (input as { [ORIGIN]?: unknown } | null | undefined)?.[ORIGIN];
+  return origin instanceof Origin ? origin : undefined;
 }
 
 // A token of another copy of this package hides its fields from this one, but can be asked for them.
 function plainOf(input: unknown): unknown {
   const toPlain: unknown = (input as { toPlain?: unknown } | null | undefined)?.toPlain;
   return typeof toPlain === "function" ? toPlain.call(input) : input;
+}
+
+function parsed(json: string | null): JsonObject | null {
+  return json === null ? null : deepFreeze(JSON.parse(json) as JsonObject);
+}
+
+function deepFreeze<T extends object>(value: T): T {
+  for (const item of Object.values(value)) if (typeof item === "object" && item !== null) deepFreeze(item);
+  return Object.freeze(value);
 }

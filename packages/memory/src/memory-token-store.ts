@@ -1,13 +1,11 @@
-import { BaseTokenStore, checkStoreOptions, type StoreOptions } from "@tokenkeep/core";
-import { MemoryBackend } from "./memory-backend.js";
+import type { StoreOptions } from "@tokenkeep/core";
+import { BaseTokenStore, checkStoreOptions } from "@tokenkeep/core/backend";
+import { MemoryBackend } from "./backend.js";
 
-/** Those of every store; `namespace` makes no difference here, as each instance is apart. */
+/** The options of {@link MemoryTokenStore}. `namespace` makes no difference, as each instance is separate. */
 export type MemoryTokenStoreOptions = StoreOptions;
 
-/**
- * A token store in the memory of this process. Each instance is a space of its own: nothing outlives it,
- * and no other instance sees it.
- */
+/** A token store in the memory of this process. Each instance is separate, and nothing outlives it. */
 export class MemoryTokenStore extends BaseTokenStore {
   /**
    * @param options those of every store

@@ -1,10 +1,14 @@
-import type { Place } from "../backend.js";
-import { type Lookup, type RecordKeys, UNIQUE_KEYS } from "../lookups.js";
-import type { TokenRecord } from "../record.js";
+import type { Cursor } from "./backend.js";
+import { type Lookup, type RecordKeys, UNIQUE_KEYS } from "./lookups.js";
+import type { TokenRecord } from "./record.js";
 import { SavedOrder } from "./saved-order.js";
-import { type Entry, UserRecords } from "./user-records.js";
 
-/** The records of one namespace, by id, by key and by age. Each unique key is one record's. */
+interface Entry {
+  readonly record: TokenRecord;
+  readonly keys: RecordKeys;
+}
+
+/** The records of one namespace in memory, by id, by key and by age: for a backend that holds them all. */
 export class RecordMap {
   readonly #byId = new Map<string, Entry>();
   readonly #byKey = {
@@ -13,7 +17,8 @@ export class RecordMap {
     refreshToken: new Map<string, Entry>(),
     accessToken: new Map<string, Entry>(),
   };
-  readonly #byUser = new Map<string, UserRecords>();
+  /** Not unique: a user has a record per client. */
+  readonly #byUser = new Map<string, Set<Entry>>();
   readonly #order = new SavedOrder();
 
   /** How many there are. */
@@ -39,38 +44,42 @@ export class RecordMap {
   }
 
   /**
-   * The record that a lookup leads to; for `user`, the one saved last.
-   * @param lookup what to look for
+   * The record that a lookup finds; for `user`, the one saved last.
+   * @param lookup what to find
    * @returns the record, or undefined
    */
   find({ kind, key }: Lookup): TokenRecord | undefined {
     if (kind === "id") return this.#byId.get(key)?.record;
     if (kind !== "user") return this.#byKey[kind].get(key)?.record;
-    return this.#byUser.get(key)?.last()?.record;
+    let newest: TokenRecord | undefined;
+    for (const { record } of this.#byUser.get(key) ?? []) {
+      if (newest === undefined || record.savedAt >= newest.savedAt) newest = record;
+    }
+    return newest;
   }
 
   /**
    * What `Backend.read` asks for.
-   * @param lookups what to look for, first things first
-   * @param settles whether a record makes all lookups behind its own needless
-   * @returns the records that were found, up to the first that settles it
+   * @param lookups what to find, in order
+   * @param isDecisive whether a record makes all later lookups unnecessary
+   * @returns the records that were found, up to the first decisive one
    */
-  read(lookups: readonly Lookup[], settles: (record: TokenRecord) => boolean): TokenRecord[] {
+  read(lookups: readonly Lookup[], isDecisive: (record: TokenRecord) => boolean): TokenRecord[] {
     const records: TokenRecord[] = [];
     for (const lookup of lookups) {
       const record = this.find(lookup);
       if (record === undefined) continue;
       records.push(record);
-      if (settles(record)) break;
+      if (isDecisive(record)) break;
     }
     return records;
   }
 
   /**
-   * Whether one of these keys leads to another record.
+   * Whether one of these keys belongs to another record.
    * @param keys the keys of a record
    * @param id that record's id
-   * @returns true where a unique key is another's
+   * @returns true where a unique key does
    */
   isTaken(keys: RecordKeys, id: string): boolean {
     return UNIQUE_KEYS.some((kind) => {
@@ -81,10 +90,10 @@ export class RecordMap {
   }
 
   /**
-   * Keeps a record in the place of the one with its id, if there is one, unless a unique key is another's.
-   * @param record what to keep
-   * @param keys what leads to it
-   * @returns whether it is kept
+   * Stores a record instead of the one with its id, if there is one, unless a unique key belongs to another.
+   * @param record what to store
+   * @param keys its index keys
+   * @returns whether it was stored
    */
   put(record: TokenRecord, keys: RecordKeys): boolean {
     if (this.isTaken(keys, record.id)) return false;
@@ -101,15 +110,15 @@ export class RecordMap {
       if (key !== null) this.#byKey[kind].set(key, entry);
     }
     if (keys.user !== null) {
-      const records = this.#byUser.get(keys.user) ?? new UserRecords();
-      this.#byUser.set(keys.user, records);
-      records.add(entry);
+      const entries = this.#byUser.get(keys.user) ?? new Set();
+      this.#byUser.set(keys.user, entries);
+      entries.add(entry);
     }
     return true;
   }
 
   /**
-   * Removes a record and all that led to it.
+   * Removes a record and its keys.
    * @param id the record's id
    * @returns whether it was there
    */
@@ -122,29 +131,26 @@ export class RecordMap {
     return true;
   }
 
-  /**
-   * Takes the keys that lead to a record away, but for those that `next` has too: a Map that is large is built
-   * anew after so many deletions.
-   */
+  // Keys that stay are not deleted: a large Map is rebuilt after so many deletions.
   #unlink(entry: Entry, next?: RecordKeys): void {
     const { keys } = entry;
     for (const kind of UNIQUE_KEYS) {
       const key = keys[kind];
       if (key !== null && key !== next?.[kind]) this.#byKey[kind].delete(key);
     }
-    if (keys.user === null || keys.user === next?.user) return;
-    const records = this.#byUser.get(keys.user);
-    records?.delete(entry);
-    if (records?.isEmpty) this.#byUser.delete(keys.user);
+    if (keys.user === null) return;
+    const entries = this.#byUser.get(keys.user);
+    entries?.delete(entry);
+    if (entries?.size === 0 && keys.user !== next?.user) this.#byUser.delete(keys.user);
   }
 
   /**
    * What `Backend.scan` asks for.
-   * @param after the last record that was seen, or null to begin
+   * @param after where to continue, or null to begin
    * @param limit how many at most, or null for all of them
-   * @returns the records behind that place, by `createdAt` and then by id
+   * @returns the records after that position, by `createdAt` and then by id
    */
-  scan(after: Place | null, limit: number | null): TokenRecord[] {
+  scan(after: Cursor | null, limit: number | null): TokenRecord[] {
     return this.#order.page(after, limit).map(({ id }) => this.#byId.get(id)!.record);
   }
 }
