@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { joinTokens, readZohoCsv, readZohoRows } from "../src/zoho-formats/index.js";
+import { readZohoCsv } from "../src/formats/csv.js";
+import { joinRows } from "../src/formats/join.js";
+import { readZohoJson, readZohoRows } from "../src/formats/rows.js";
 
 const HEADER =
   "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
@@ -9,7 +11,7 @@ describe("readZohoCsv", () => {
     const { rows, problems } = readZohoCsv(`${HEADER}\n1,ada,c,s,r,a,,1700000000123,https://x,https://api`);
     expect(problems).toEqual([]);
     expect(rows[0]?.where).toBe("line 2");
-    expect(rows[0]?.token.toPlain()).toEqual({
+    expect(rows[0]?.token.toPlain()).toMatchObject({
       id: "1",
       userSignature: { name: "ada" },
       clientId: "c",
@@ -20,7 +22,6 @@ describe("readZohoCsv", () => {
       expiresAt: 1700000000123,
       redirectUrl: "https://x",
       apiDomain: "https://api",
-      revision: null,
     });
   });
 
@@ -49,6 +50,64 @@ describe("readZohoCsv", () => {
     expect(rows[0]?.token.redirectUrl).toBe("https://x");
     expect(problems).toEqual([{ where: "line 4", reason: expect.stringMatching(/quotation/) }]);
   });
+
+  it("reads Java's files, with every value in quotes", () => {
+    const header =
+      '"id","user_name","client_id","client_secret","refresh_token","access_token","grant_token"';
+    const { rows, problems } = readZohoCsv(
+      `${header},"expiry_time","redirect_url","api_domain"\n` +
+        '"1","ann@example.com:60001","1000.CLIENT","s3cret","1000.r1","1000.a1","1000.g1","1790000000000",' +
+        '"https://app.example.com/cb","https://www.zohoapis.eu"\n' +
+        '"2","bob, or ""Bob""","1000.CLIENT",,"1000.r2",,"",,,\n' +
+        '"3","eve","1000.CLIENT","s","1000.r3"',
+    );
+    expect(rows.map(({ token }) => token.toPlain())).toMatchObject([
+      {
+        id: "1",
+        userSignature: { name: "ann@example.com:60001" },
+        clientId: "1000.CLIENT",
+        clientSecret: "s3cret",
+        refreshToken: "1000.r1",
+        accessToken: "1000.a1",
+        grantToken: "1000.g1",
+        expiresAt: 1790000000000,
+        redirectUrl: "https://app.example.com/cb",
+        apiDomain: "https://www.zohoapis.eu",
+      },
+      { userSignature: { name: 'bob, or "Bob"' }, clientSecret: null, accessToken: null, grantToken: null },
+    ]);
+    expect(problems).toEqual([{ where: "line 4", reason: expect.stringContaining("5 values") }]);
+  });
+
+  it("reads the files of Ruby and Java 8, which quote only the values that need it", () => {
+    const { rows, problems } = readZohoCsv(
+      `${HEADER.replace("user_mail", "user_name")}\n1,"ann, of the office",c,s,r,a,"",1790000000000,https://x,""\n2,bob,c,"s""s",r2,,,,,\n`,
+    );
+    expect(problems).toEqual([]);
+    expect(
+      rows.map(({ token }) => [token.userSignature?.name, token.clientSecret, token.grantToken]),
+    ).toEqual([
+      ["ann, of the office", "s", null],
+      ["bob", 's"s', null],
+    ]);
+  });
+
+  it.each(["null", "undefined"])(
+    "takes the word %s for an absent value, as several SDKs write it",
+    (word) => {
+      const { rows, problems } = readZohoCsv(
+        `${HEADER}\n1,ada,c,s,r,a,${word},${word},${word},${word}\n2,bob,c,s,r2,a2,${word},,,\n3,${word},c,s,${word},${word},${word},,,`,
+      );
+      expect(
+        rows.map(({ token: { grantToken, expiresAt, redirectUrl } }) => [grantToken, expiresAt, redirectUrl]),
+      ).toEqual([
+        [null, null, null],
+        [null, null, null],
+      ]);
+      expect(joinRows(rows).problems).toEqual([]);
+      expect(problems).toEqual([{ where: "line 4", reason: expect.stringContaining("no refresh token") }]);
+    },
+  );
 
   it("takes a quotation mark as it is where the SDK quotes nothing", () => {
     const { rows } = readZohoCsv(`${HEADER}\n1,"ada",c,s,r",,,,,`);
@@ -92,14 +151,13 @@ describe("readZohoRows", () => {
   it("reads text, numbers, nulls, either name of the user, and passes over other columns", () => {
     const { rows, problems } = readZohoRows([
       { id: 5, user_mail: "ada", refresh_token: "r", expiry_time: 1700000000000n, colour: new Date(0) },
-      { id: "6", user_name: "bob", user_mail: null, refresh_token: "null", expiry_time: "1700000000001" },
+      { id: "6", user_name: "bob", user_mail: null, refresh_token: "r2", expiry_time: "1700000000001" },
     ]);
     expect(problems).toEqual([]);
     expect(rows.map(({ token }) => [token.id, token.userSignature?.name, token.expiresAt])).toEqual([
       ["5", "ada", 1700000000000],
       ["6", "bob", 1700000000001],
     ]);
-    expect(rows[1]?.token.refreshToken).toBe("null");
   });
 
   it("reports a row with its number and id", () => {
@@ -113,11 +171,61 @@ describe("readZohoRows", () => {
   });
 });
 
-describe("joinTokens", () => {
-  const join = (...rows: Record<string, unknown>[]) => joinTokens(readZohoRows(rows));
+describe("what the SDKs before 2020 wrote", () => {
+  const row = {
+    useridentifier: "ann@example.com",
+    accesstoken: "a",
+    refreshtoken: "r",
+    expirytime: 1500000000000,
+  };
+  const client = { clientId: "1000.CLIENT", clientSecret: "s" };
+
+  it.each([
+    ["a row", row],
+    ["a list", [row]],
+    ["an object with a list", { tokens: [row] }],
+    ["an object with a row per user", { "ann@example.com": row }],
+  ])("reads JSON: %s", (_what, content) => {
+    const { rows, problems } = readZohoJson(JSON.stringify(content), client);
+    expect(problems).toEqual([]);
+    expect(rows.map(({ token }) => token.toPlain())).toMatchObject([
+      {
+        id: null,
+        userSignature: { name: "ann@example.com" },
+        ...client,
+        accessToken: "a",
+        refreshToken: "r",
+        expiresAt: 1500000000000,
+      },
+    ]);
+  });
+
+  it("asks for the client, which they did not keep", () => {
+    const asking = expect.objectContaining({
+      code: "ERR_INVALID_OPTIONS",
+      message: expect.stringContaining("{ clientId, clientSecret }"),
+    });
+    expect(() => readZohoRows([row])).toThrowError(asking);
+    expect(() => readZohoJson(JSON.stringify(row))).toThrowError(asking);
+  });
+
+  it("shows nothing of JSON that is damaged", () => {
+    const damaged = () => readZohoJson('{ "refreshtoken": "SECRET" ');
+    expect(damaged).toThrowError(expect.objectContaining({ code: "ERR_CORRUPT" }));
+    expect(damaged).not.toThrowError(/SECRET/);
+  });
+
+  it("gives a client's secret to no other client", () => {
+    const { rows } = readZohoRows([{ ...row, client_id: "1000.OTHER" }], client);
+    expect(rows[0]?.token).toMatchObject({ clientId: "1000.OTHER", clientSecret: null });
+  });
+});
+
+describe("joinRows", () => {
+  const join = (...rows: Record<string, unknown>[]) => joinRows(readZohoRows(rows).rows);
 
   it("makes one record of a user's rows: the newest value, the first id, nothing lost", () => {
-    const { entries, problems } = join(
+    const { tokens, problems } = join(
       {
         id: "1",
         user_name: "ada",
@@ -130,45 +238,42 @@ describe("joinTokens", () => {
       { id: "3", user_name: "ada", client_id: "c", refresh_token: "r3" },
     );
     expect(problems).toEqual([]);
-    expect(entries).toHaveLength(1);
-    expect(entries[0]?.record).toMatchObject({
+    expect(tokens).toHaveLength(1);
+    expect(tokens[0]?.token).toMatchObject({
       id: "1",
       grantToken: "g",
       refreshToken: "r3",
       accessToken: "a1",
       expiresAt: 30,
-      revision: 1,
     });
   });
 
   it("keeps users and clients apart, and the order", () => {
-    const { entries } = join(
+    const { tokens } = join(
       { id: "9", user_name: "ada", client_id: "c1", refresh_token: "r1" },
       { id: "10", user_name: "ada", client_id: "c2", refresh_token: "r2" },
       { id: "2", user_name: "bob", client_id: "c1", refresh_token: "r3" },
     );
-    expect(entries.map(({ record }) => record.id)).toEqual(["9", "10", "2"]);
-    const times = entries.map(({ record }) => record.createdAt);
-    expect(times).toEqual([...times].sort((a, b) => a - b));
+    expect(tokens.map(({ token }) => token.id)).toEqual(["9", "10", "2"]);
   });
 
   it("joins what one later row shows to be the same", () => {
-    const { entries, problems } = join(
+    const { tokens, problems } = join(
       { id: "1", user_name: "ada", refresh_token: "old" },
       { id: "2", refresh_token: "r" },
       { id: "3", user_name: "ada", refresh_token: "r" },
     );
     expect(problems).toEqual([]);
-    expect(entries.map(({ record }) => [record.id, record.refreshToken])).toEqual([["1", "r"]]);
+    expect(tokens.map(({ token }) => [token.id, token.refreshToken])).toEqual([["1", "r"]]);
   });
 
   it("reports a row that can't be joined with the row it met", () => {
-    const { entries, problems } = join(
+    const { tokens, problems } = join(
       { id: "1", user_name: "ada", refresh_token: "SECRET" },
       { id: "3", user_name: "eve", refresh_token: "SECRET" },
       { id: "1", user_name: "eve", refresh_token: "SECRET" },
     );
-    expect(entries.map(({ record }) => record.userName)).toEqual(["ada"]);
+    expect(tokens.map(({ token }) => token.userSignature?.name)).toEqual(["ada"]);
     expect(problems).toEqual([
       { where: 'row 2 (id "3")', reason: expect.stringMatching(/same refreshToken as row 1 \(id "1"\)/) },
       { where: 'row 3 (id "1")', reason: expect.stringMatching(/same refreshToken as row 1/) },
@@ -176,7 +281,7 @@ describe("joinTokens", () => {
   });
 
   it("loses nobody's token where one id was dealt out to two users", () => {
-    const { entries, problems } = join(
+    const { tokens, problems } = join(
       { id: "1", user_name: "ada", refresh_token: "r1" },
       { id: "1", user_name: "bob", refresh_token: "r2" },
       { id: "1", user_name: "bob", access_token: "a2" },
@@ -184,8 +289,8 @@ describe("joinTokens", () => {
     );
     expect(problems).toEqual([]);
     expect(
-      entries.map(({ record: { userName, refreshToken, accessToken } }) => [
-        userName,
+      tokens.map(({ token: { userSignature, refreshToken, accessToken } }) => [
+        userSignature?.name,
         refreshToken,
         accessToken,
       ]),
@@ -193,8 +298,8 @@ describe("joinTokens", () => {
       ["ada", "r1", "a1"],
       ["bob", "r2", "a2"],
     ]);
-    expect(entries[0]?.record.id).toBe("1");
-    expect(entries[1]?.record.id).not.toBe("1");
+    expect(tokens[0]?.token.id).toBe("1");
+    expect(tokens[1]?.token.id).not.toBe("1");
   });
 
   it("never gives one key to two records, whatever the rows", () => {
@@ -206,16 +311,23 @@ describe("joinTokens", () => {
       access_token: `a${(i * 17) % 1100}`,
       expiry_time: i % 2 === 0 ? String((i * 31) % 1000) : null,
     }));
-    const { entries, problems } = join(...rows);
+    const { tokens, problems } = join(...rows);
     const seen = new Set<string>();
-    for (const { record, keys } of entries) {
-      for (const key of [`id ${record.id}`, keys.userClient, keys.refreshToken, keys.accessToken]) {
-        if (key === null) continue;
-        expect(seen.has(key)).toBe(false);
-        seen.add(key);
+    for (const { token } of tokens) {
+      const { id, userSignature, clientId, refreshToken, accessToken } = token;
+      const keys = {
+        id,
+        refreshToken,
+        accessToken,
+        user: userSignature && `${userSignature.name} ${clientId}`,
+      };
+      for (const [name, value] of Object.entries(keys)) {
+        if (value === null) continue;
+        expect(seen.has(`${name} ${value}`)).toBe(false);
+        seen.add(`${name} ${value}`);
       }
     }
-    expect(entries.length).toBeGreaterThan(0);
+    expect(tokens.length).toBeGreaterThan(0);
     expect(problems.length).toBeGreaterThan(0);
   });
 });
