@@ -1,1 +1,15 @@
-export {};
+/**
+ * A backend for any SQL database: give it a connection, a dialect and two tables.
+ * @module @tokenkeep/core/sql
+ */
+export {
+  type Dialect,
+  KEY_COLUMNS,
+  type SqlConnection,
+  type SqlResult,
+  type SqlStatement,
+  type SqlTables,
+  type SqlValue,
+} from "./dialect.js";
+export { SqlBackend, type SqlBackendSettings } from "./sql-backend.js";
+export { SqlLeases } from "./sql-leases.js";
