@@ -1,5 +1,7 @@
 // The parts of Zoho's SDKs that are used, by their shape: no SDK is a dependency, and any major of them will do.
 
+import { TokenStoreError } from "@tokenkeep/core";
+
 /** A user of the SDK's. */
 export interface SdkUser {
   getName(): string | null | undefined;
@@ -82,4 +84,12 @@ export interface ZohoTokenStore<T extends SdkToken> {
   getTokens(): Promise<T[]>;
   /** Deletes every record of the store. */
   deleteTokens(): Promise<void>;
+}
+
+/** The class that was given, or that a module of the Node.js SDK has. */
+export function classOf<C>(given: ClassOrModule<C> | undefined, name: string): C {
+  const found: unknown =
+    typeof given === "object" && given !== null ? (given as { MasterModel?: unknown }).MasterModel : given;
+  if (typeof found === "function") return found as C;
+  throw new TokenStoreError("ERR_INVALID_OPTIONS", `${name} must be the class of that name of Zoho's SDK.`);
 }

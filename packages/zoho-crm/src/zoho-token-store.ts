@@ -6,7 +6,7 @@ import {
   TokenStoreError,
 } from "@tokenkeep/core";
 import { fill, inputOf, type MakeUser, textId } from "./convert.js";
-import type { ClassOrModule, SdkClasses, SdkToken, ZohoTokenStore } from "./sdk.js";
+import { type ClassOrModule, classOf, type SdkClasses, type SdkToken, type ZohoTokenStore } from "./sdk.js";
 
 /**
  * Any of our stores as what Zoho's official CRM SDKs, for TypeScript and for Node.js, take for `store`.
@@ -26,6 +26,7 @@ export function zohoTokenStore<T extends SdkToken>(
     throw new TokenStoreError("ERR_INVALID_OPTIONS", "The first argument must be a token store.");
   }
   const Token = classOf(classes?.OAuthToken, "OAuthToken");
+  refuseOldSdk(Token);
   const User = classOf(classes.UserSignature, "UserSignature");
   const Base = baseOf(classes.TokenStore);
   const makeUser: MakeUser = (name) => new User(name) as never;
@@ -102,6 +103,16 @@ async function nameless(
   return isOtherClient ? null : id;
 }
 
+// The SDKs up to version 2.1 ask their store for other methods, and know a user by an e-mail address.
+function refuseOldSdk(Token: { readonly prototype: object }): void {
+  if ("getUserSignature" in Token.prototype) return;
+  throw new TokenStoreError(
+    "ERR_INVALID_OPTIONS",
+    "This OAuthToken is of a Zoho SDK of version 2.1 or older, whose token stores have other methods. Use an SDK of " +
+      "version 6.0, 7.0 or 8.0, such as @zohocrm/typescript-sdk-8.0; importTokens brings the old tokens along.",
+  );
+}
+
 function notFound(id: string): TokenStoreError {
   return new TokenStoreError(
     "ERR_INVALID_TOKEN",
@@ -116,11 +127,4 @@ function baseOf(given: SdkClasses<SdkToken>["TokenStore"]): new () => object {
   const isType = typeof given === "object" && given !== null && !("MasterModel" in given);
   if (given === undefined || isType) return Object;
   return classOf(given as ClassOrModule<new () => object>, "TokenStore");
-}
-
-function classOf<C>(given: ClassOrModule<C> | undefined, name: string): C {
-  const found: unknown =
-    typeof given === "object" && given !== null ? (given as { MasterModel?: unknown }).MasterModel : given;
-  if (typeof found === "function") return found as C;
-  throw new TokenStoreError("ERR_INVALID_OPTIONS", `${name} must be the class of that name of Zoho's SDK.`);
 }

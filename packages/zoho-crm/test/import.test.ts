@@ -1,9 +1,10 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { TokenStore } from "@tokenkeep/core";
 import { MemoryTokenStore } from "@tokenkeep/memory";
 import { OAuthToken, UserSignature, FileStore as ZohoFileStore } from "@zohocrm/typescript-sdk-8.0";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { fromZohoFile, fromZohoTable, importTokens } from "../src/index.js";
 
 let directory: string;
@@ -12,84 +13,162 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true }));
 
-it("reads a file that the SDK itself has written, and brings it into a store", async () => {
+let store: MemoryTokenStore;
+beforeEach(() => {
+  store = new MemoryTokenStore();
+});
+
+const ROW = { user_name: "ada", client_id: "c", refresh_token: "r", access_token: "a", expiry_time: "1000" };
+const HEADER =
+  "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url";
+
+/** The tokens of the store, without the record that remembers the import. */
+async function tokens(of: TokenStore = store) {
+  return (await of.getTokens()).filter(({ id }) => id !== "tokenkeep:zoho-import");
+}
+
+it("reads a file that the SDK itself has written, and brings it into a store in one line", async () => {
   const path = join(directory, "sdk.txt");
   const theirs = new ZohoFileStore(path);
   for (const user of ["ada", "bob"]) {
     const signature = new UserSignature(user);
-    const token = new OAuthToken(
-      "c",
-      "s",
-      null,
-      `refresh of ${user}`,
-      null,
-      null,
-      `access of ${user}`,
-      signature,
-    );
+    const [refresh, access] = [`refresh of ${user}`, `access of ${user}`];
+    const token = new OAuthToken("c", "s", null, refresh, null, null, access, signature);
     token.setExpiresIn("1900000000123");
     await theirs.saveToken(token);
   }
-  const read = await fromZohoFile(path);
-  expect(read.problems).toEqual([]);
-  const store = new MemoryTokenStore();
-  expect(await importTokens(store, read)).toEqual({ saved: 2, unchanged: 0, problems: [] });
-  expect(await store.getTokens()).toMatchObject([
+  expect(await importTokens(store, fromZohoFile(path))).toEqual({ saved: 2, unchanged: 0, problems: [] });
+  expect(await tokens()).toMatchObject([
     { id: "1", userSignature: { name: "ada" }, refreshToken: "refresh of ada", expiresAt: 1900000000123 },
     { id: "2", userSignature: { name: "bob" }, accessToken: "access of bob" },
   ]);
 });
 
-it("does no harm when it is run again, also after the program has refreshed", async () => {
-  const store = new MemoryTokenStore();
-  const rows = [
-    {
-      id: null,
-      user_name: "ada",
-      client_id: "c",
-      refresh_token: "r",
-      access_token: "a",
-      expiry_time: "1000",
-    },
-  ];
-  await importTokens(store, fromZohoTable(rows));
-  await importTokens(store, fromZohoTable(rows));
+it("may run at every start: what was refreshed since stays", async () => {
+  await importTokens(store, fromZohoTable([ROW]));
   await store.saveToken({ userSignature: { name: "ada" }, accessToken: "newer", expiresAt: 2000 });
-  const before = await store.getTokens();
+  const before = await tokens();
   expect(before).toHaveLength(1);
-  const report = await importTokens(store, fromZohoTable(rows));
+  const report = await importTokens(store, fromZohoTable([ROW]));
   expect(report).toEqual({ saved: 0, unchanged: 1, problems: [] });
-  expect((await store.getTokens())[0]?.toPlain()).toEqual(before[0]?.toPlain());
+  expect((await tokens())[0]?.toPlain()).toEqual(before[0]?.toPlain());
+});
+
+it("never brings a deleted token back, but takes a later login and other users", async () => {
+  await importTokens(store, fromZohoTable([ROW, { user_name: "bob", client_id: "c", refresh_token: "b" }]));
+  for (const { id } of await tokens()) await store.deleteToken(id!);
+  const refreshed = { ...ROW, access_token: "a2", expiry_time: "9000" };
+  expect(await importTokens(store, fromZohoTable([ROW, refreshed]))).toMatchObject({ saved: 0 });
+  expect(await tokens()).toEqual([]);
+
+  const login = { ...ROW, refresh_token: "r2" };
+  const carol = { user_name: "carol", client_id: "c", refresh_token: "x" };
+  expect(await importTokens(store, fromZohoTable([ROW, login, carol]))).toMatchObject({ saved: 2 });
+  expect((await tokens()).map(({ refreshToken }) => refreshToken).sort()).toEqual(["r2", "x"]);
+});
+
+it("imports each token once, however many imports run at the same time", async () => {
+  const rows = Array.from({ length: 250 }, (_, i) => ({
+    ...ROW,
+    user_name: `u${i}`,
+    refresh_token: `r${i}`,
+    access_token: null,
+  }));
+  const reports = await Promise.all(
+    Array.from({ length: 8 }, () => importTokens(store, fromZohoTable(rows))),
+  );
+  expect(reports.map(({ saved }) => saved).sort((a, b) => b - a)).toEqual([250, 0, 0, 0, 0, 0, 0, 0]);
+  expect(await tokens()).toHaveLength(250);
+  expect((await tokens()).every(({ revision }) => revision === 1)).toBe(true);
+});
+
+it("goes on where an import ended early", async () => {
+  const rows = Array.from({ length: 250 }, (_, i) => ({
+    user_name: `u${i}`,
+    client_id: "c",
+    refresh_token: `r${i}`,
+  }));
+  const save = store.saveToken.bind(store);
+  let count = 0;
+  store.saveToken = async (...args) => {
+    if (++count > 150) throw new Error("the process ends here");
+    return save(...args);
+  };
+  await expect(importTokens(store, fromZohoTable(rows))).rejects.toThrowError("ends here");
+  store.saveToken = save;
+  // one that the first import has saved and remembered
+  await store.deleteToken((await tokens())[0]?.id ?? "");
+  expect(await importTokens(store, fromZohoTable(rows))).toMatchObject({ problems: [] });
+  const users = (await tokens()).map(({ userSignature }) => userSignature?.name);
+  expect(users.sort()).toEqual(
+    rows
+      .slice(1)
+      .map((row) => row.user_name)
+      .sort(),
+  );
+});
+
+it("remembers more rows than one record can hold", async () => {
+  const rows = Array.from({ length: 11_000 }, (_, i) => ({
+    user_name: `u${i}`,
+    client_id: "c",
+    refresh_token: `r${i}`,
+  }));
+  expect(await importTokens(store, fromZohoTable(rows))).toMatchObject({ saved: 11_000, problems: [] });
+  await store.deleteToken((await store.findToken({ refreshToken: "r10999" }))?.id ?? "");
+  await store.deleteToken((await store.findToken({ refreshToken: "r0" }))?.id ?? "");
+  expect(await importTokens(store, fromZohoTable(rows))).toMatchObject({ saved: 0, unchanged: 11_000 });
 });
 
 it("takes what is newer than the store's, and what the store lacks", async () => {
-  const store = new MemoryTokenStore();
-  await store.saveToken({ userSignature: { name: "ada" }, accessToken: "old", expiresAt: 1000 });
-  const row = {
-    user_name: "ada",
-    client_id: "c",
-    refresh_token: "r",
-    access_token: "new",
-    expiry_time: "2000",
-  };
+  await store.saveToken({ userSignature: { name: "ada" }, accessToken: "old", expiresAt: 1000, scope: "s" });
+  const row = { ...ROW, access_token: "new", expiry_time: "2000" };
   expect(await importTokens(store, fromZohoTable([row]))).toMatchObject({ saved: 1 });
-  expect(await store.getTokens()).toMatchObject([
-    { clientId: "c", refreshToken: "r", accessToken: "new", expiresAt: 2000, revision: 2 },
+  expect(await tokens()).toMatchObject([
+    { clientId: "c", refreshToken: "r", accessToken: "new", expiresAt: 2000, scope: "s", revision: 2 },
   ]);
 });
 
-it("reports what can't be read and what the store can't take, and brings the rest over", async () => {
+it("never replaces a login that the store has, and says so once", async () => {
+  await store.saveToken({
+    userSignature: { name: "ada" },
+    clientId: "c",
+    refreshToken: "new login",
+    id: "n",
+  });
+  const later = { ...ROW, expiry_time: String(Date.now() + 1e9) };
+  const report = await importTokens(store, fromZohoTable([later]));
+  expect(report).toMatchObject({
+    saved: 0,
+    problems: [{ where: "row 1", reason: expect.stringContaining('"n"') }],
+  });
+  expect(await tokens()).toMatchObject([{ refreshToken: "new login", accessToken: null, revision: 1 }]);
+  await store.deleteToken("n");
+  expect(await importTokens(store, fromZohoTable([later]))).toMatchObject({ saved: 0, problems: [] });
+});
+
+it("reports what can't be read and what the store can't take, and imports the rest", async () => {
   const path = join(directory, "broken.txt");
-  const header =
-    "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url";
-  await writeFile(path, `${header}\n1,ada,c,s,SECRET,,,,\n2,b,o,b,c,s,SECRET,,,,\n3,eve,c,s,r3,,,,`);
-  const store = new MemoryTokenStore();
-  await store.saveToken({ id: "1", userSignature: { name: "zoe" }, refreshToken: "z" });
-  const report = await importTokens(store, await fromZohoFile(path));
+  await writeFile(path, `${HEADER}\n1,ada,c,s,SECRET,,,,\n2,b,o,b,c,s,SECRET,,,,\n3,eve,c,s,r3,,,,`);
+  await store.saveToken({ id: "z", userSignature: { name: "zoe" }, refreshToken: "SECRET" });
+  const report = await importTokens(store, fromZohoFile(path));
   expect(report.saved).toBe(1);
-  expect(report.problems.map(({ where }) => where)).toEqual(["line 3", 'the token of "ada" (id "1")']);
+  expect(report.problems.map(({ where }) => where)).toEqual(["line 3", "line 2"]);
   expect(JSON.stringify(report)).not.toContain("SECRET");
-  expect((await store.getTokens()).map(({ id }) => id)).toEqual(["1", "3"]);
+  expect((await tokens()).map(({ id }) => id)).toEqual(["z", "3"]);
+  // once nobody else has its value any more, the row is imported after all
+  await store.deleteToken("z");
+  expect(await importTokens(store, fromZohoFile(path))).toMatchObject({
+    saved: 1,
+    problems: [{ where: "line 3" }],
+  });
+});
+
+it("gives a row another id where the store's record of that id is another user's", async () => {
+  await store.saveToken({ id: "1", userSignature: { name: "zoe" }, refreshToken: "z" });
+  await importTokens(store, fromZohoTable([{ ...ROW, id: "1" }]));
+  expect(await store.findTokenById("1")).toMatchObject({ refreshToken: "z", revision: 1 });
+  expect((await store.findToken({ userSignature: { name: "ada" } }))?.id).not.toBe("1");
 });
 
 it("says what is wrong with a path or a file", async () => {
@@ -102,4 +181,28 @@ it("says what is wrong with a path or a file", async () => {
   await writeFile(other, "SECRET\n");
   await expect(fromZohoFile(other)).rejects.toMatchObject({ code: "ERR_CORRUPT" });
   await expect(fromZohoFile(other)).rejects.not.toThrowError(/SECRET/);
+  const database = join(directory, "zohooauth.db");
+  await writeFile(database, "SQLite format 3\0…");
+  await expect(fromZohoFile(database)).rejects.toMatchObject({
+    code: "ERR_INVALID_OPTIONS",
+    message: expect.stringContaining("fromZohoSqlite"),
+  });
+});
+
+it.each([undefined, null, "", 7])(
+  "refuses %s as a path, and asks about the environment variable",
+  async (path) => {
+    await expect(fromZohoFile(path as never)).rejects.toMatchObject({
+      code: "ERR_INVALID_OPTIONS",
+      message: expect.stringContaining("environment variable"),
+    });
+  },
+);
+
+it("refuses what are no rows", () => {
+  for (const rows of [undefined, "rows", {}]) {
+    expect(() => fromZohoTable(rows as never)).toThrowError(
+      expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }),
+    );
+  }
 });
