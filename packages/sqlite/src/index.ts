@@ -1,7 +1,13 @@
 /**
- * A store in a SQLite database, through better-sqlite3.
+ * A store for OAuth tokens in a SQLite database, on node:sqlite or better-sqlite3.
  * @module @tokenkeep/sqlite
  */
-export type { AdoptionReport } from "./adoption.js";
-export type { SqliteDatabase, SqliteStatement, SqliteTokenStoreOptions } from "./options.js";
+export type {
+  BetterSqliteDatabase,
+  BetterSqliteStatement,
+  NodeSqliteDatabase,
+  NodeSqliteStatement,
+  SqliteDatabase,
+  SqliteTokenStoreOptions,
+} from "./options.js";
 export { SqliteTokenStore } from "./sqlite-token-store.js";

@@ -1,71 +1,103 @@
-import { checkStoreOptions, invalidOption, type StoreOptions } from "@tokenkeep/core";
+import type { PersistentStoreOptions } from "@tokenkeep/core";
+import { type CheckedStoreOptions, checkStoreOptions, invalidOption } from "@tokenkeep/core/backend";
+
+/** The part of a better-sqlite3 `Database` that is used. */
+export interface BetterSqliteDatabase {
+  readonly open: boolean;
+  readonly memory: boolean;
+  prepare(sql: string): BetterSqliteStatement;
+  exec(sql: string): unknown;
+  close(): unknown;
+}
 
 /** The part of a better-sqlite3 `Statement` that is used. */
-export interface SqliteStatement {
-  get(...parameters: unknown[]): unknown;
+export interface BetterSqliteStatement {
   all(...parameters: unknown[]): unknown[];
-  run(...parameters: unknown[]): { changes: number };
+  run(...parameters: unknown[]): { changes: number | bigint };
   safeIntegers(on: boolean): unknown;
   raw(on: boolean): unknown;
 }
 
-/** The part of a better-sqlite3 `Database` that is used. */
-export interface SqliteDatabase {
-  readonly open: boolean;
-  readonly memory: boolean;
-  readonly inTransaction: boolean;
-  prepare(sql: string): SqliteStatement;
+/** The part of a `DatabaseSync` of `node:sqlite` that is used. */
+export interface NodeSqliteDatabase {
+  readonly isOpen?: boolean;
+  location?(): string | null;
+  prepare(sql: string): NodeSqliteStatement;
   exec(sql: string): unknown;
-  pragma(text: string, options?: { simple?: boolean }): unknown;
-  transaction<T>(work: () => T): { immediate(): T };
   close(): unknown;
 }
 
+/** The part of a `StatementSync` of `node:sqlite` that is used. */
+export interface NodeSqliteStatement {
+  all(...parameters: never[]): unknown[];
+  run(...parameters: never[]): { changes: number | bigint };
+  setReadBigInts(on: boolean): unknown;
+}
+
+/** An open database of either driver. */
+export type SqliteDatabase = BetterSqliteDatabase | NodeSqliteDatabase;
+
 /** The options of {@link SqliteTokenStore}: a `path` or a `database`. */
-export interface SqliteTokenStoreOptions extends StoreOptions {
-  /** The database file, which is made if it is not there; or `:memory:`. */
+export interface SqliteTokenStoreOptions extends PersistentStoreOptions {
+  /** The database file, which is created if it is missing; or `:memory:`. */
   readonly path?: string | undefined;
-  /** A better-sqlite3 `Database` that is open already. Never closed, and its pragmas are left alone. */
+  /**
+   * An open `Database` of better-sqlite3 or `DatabaseSync` of `node:sqlite`. It is never closed, and its pragmas are
+   * left alone.
+   */
   readonly database?: SqliteDatabase | undefined;
   /**
    * SQLite's `synchronous` for a file that the store opens. With `FULL`, a save that resolved survives a
    * power cut; with `NORMAL`, only a crash of the process. https://www.sqlite.org/pragma.html#pragma_synchronous
    */
   readonly synchronous?: "FULL" | "NORMAL" | undefined;
-  /**
-   * Whether to bring the records of Zoho's sample (table `oauthtoken`) over, once. By default true for a
-   * file that has no other tables, false otherwise.
-   */
-  readonly adopt?: boolean | undefined;
 }
 
-export interface CheckedOptions {
-  readonly namespace: string;
-  readonly timeoutMs: number;
-  readonly leaseMs: number;
+export interface CheckedOptions extends CheckedStoreOptions {
   readonly path: string | undefined;
   readonly database: SqliteDatabase | undefined;
   readonly synchronous: "FULL" | "NORMAL";
-  readonly adopt: boolean | undefined;
 }
 
 /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
 export function checkOptions(input: string | SqliteTokenStoreOptions): CheckedOptions {
   const options = typeof input === "string" ? { path: input } : input;
-  const common = checkStoreOptions(options, ["path", "database", "synchronous", "adopt"]);
-  const { path, database, synchronous = "FULL", adopt } = options;
-  if ((path === undefined) === (database === undefined)) {
-    throw invalidOption("Give a path, or a database that is open.");
+  const common = checkStoreOptions(options, ["open", "encryption", "path", "database", "synchronous"]);
+  const { path, database, synchronous = "FULL" } = options;
+  if (path === undefined && database === undefined) {
+    throw invalidOption(
+      "Give a path, or an open database. If the path comes from an environment variable, is it set?",
+    );
   }
-  if (path !== undefined && (typeof path !== "string" || path === "" || path.includes("\0"))) {
-    throw invalidOption('path must be the path of a file, or ":memory:".');
-  }
-  if (database !== undefined && (typeof database?.prepare !== "function" || !database.open)) {
-    throw invalidOption("database must be a better-sqlite3 Database that is open.");
-  }
+  if (path !== undefined && database !== undefined)
+    throw invalidOption("Give a path or a database, not both.");
+  if (path !== undefined) checkPath(path);
+  if (database !== undefined) checkDatabase(database);
   if (synchronous !== "FULL" && synchronous !== "NORMAL") {
     throw invalidOption('synchronous must be "FULL" or "NORMAL".');
   }
-  if (adopt !== undefined && typeof adopt !== "boolean") throw invalidOption("adopt must be true or false.");
-  return { ...common, path, database, synchronous, adopt };
+  return { ...common, path, database, synchronous };
+}
+
+function checkPath(path: unknown): void {
+  if (typeof path !== "string" || path === "" || path.includes("\0")) {
+    throw invalidOption('path must be the path of a file, or ":memory:".');
+  }
+  // better-sqlite3 trims a path, so that the store and the driver would open two different files.
+  if (path.trim() !== path) throw invalidOption("path begins or ends with white space. Remove it.");
+  if (/^file:/i.test(path)) {
+    throw invalidOption("path is a file: URL. Give the path: fileURLToPath(url), from node:url.");
+  }
+}
+
+function checkDatabase(database: unknown): void {
+  const handle = database as Partial<BetterSqliteDatabase & NodeSqliteDatabase> | null;
+  if (typeof handle?.prepare !== "function" || typeof handle.exec !== "function") {
+    throw invalidOption(
+      "database must be an open Database of better-sqlite3 or DatabaseSync of node:sqlite. Of knex, drizzle or " +
+        "another layer, pass the driver's own handle.",
+    );
+  }
+  if (handle.open === false || handle.isOpen === false)
+    throw invalidOption("database is closed. Open it first.");
 }

@@ -1,10 +1,23 @@
 import { execFileSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { BaseTokenStore, Deadline } from "@tokenkeep/core/backend";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { SqliteBackend } from "../src/backend.js";
+import { checkOptions } from "../src/options.js";
 import { STEPS } from "../src/schema.js";
 
 let folder: string;
@@ -45,14 +58,13 @@ describe("the file", () => {
     const database = new Database(path);
     const levels: unknown[] = [];
     for (const synchronous of [undefined, "NORMAL"] as const) {
-      // the pragma is a connection's own: ask through one that the store opened
-      const { openDatabase } = await import("../src/open.js");
-      const opened = openDatabase(join(folder, `${synchronous}.db`), synchronous ?? "FULL");
-      levels.push(
-        opened.pragma("synchronous", { simple: true }),
-        opened.pragma("journal_mode", { simple: true }),
-      );
-      opened.close();
+      const options = checkOptions({ path: join(folder, `${synchronous}.db`), synchronous });
+      const backend = new SqliteBackend(options);
+      await backend.open(new Deadline("sqlite", 10_000));
+      // The pragma belongs to a connection: ask the one that the store opened.
+      for (const pragma of ["synchronous", "journal_mode"])
+        levels.push(backend.rows(`PRAGMA ${pragma}`)[0]?.[0]);
+      backend.close();
     }
     database.close();
     expect(levels).toEqual([2, "wal", 1, "wal"]);
@@ -93,11 +105,15 @@ describe("the file", () => {
   });
 
   it("in a directory that can't be written is ERR_PERMISSION", () => {
-    // the superuser may write everywhere, so a child gives its rights up first where it has them
+    // The superuser may write everywhere, so a child gives up its rights where it has them.
     chmodSync(folder, 0o555);
     const program = `
-      if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }
+      // Everything is loaded first: afterwards, the modules may be in a directory that can't be read.
       const { SqliteTokenStore } = await import(${JSON.stringify(import.meta.resolve("@tokenkeep/sqlite"))});
+      const memory = new SqliteTokenStore(":memory:");
+      await memory.getTokens();
+      await memory.close();
+      if (process.getuid() === 0) { process.setgid(65534); process.setuid(65534); }
       const store = new SqliteTokenStore(${JSON.stringify(path)});
       console.log(await store.getTokens().catch((error) => error.code));`;
     const out = execFileSync(process.execPath, ["--input-type=module", "-e", program], { encoding: "utf8" });
@@ -106,19 +122,42 @@ describe("the file", () => {
   });
 });
 
-describe("the schema", () => {
-  it("of an older version is brought up, with every record", async () => {
-    await use(path);
-    const old = new Database(path);
-    old.exec("DROP TABLE tokenkeep_leases; DELETE FROM tokenkeep_meta WHERE name = 'fence'");
-    old.exec("UPDATE tokenkeep_meta SET value = 1 WHERE name = 'version'");
-    old.close();
-    const store = new SqliteTokenStore(path);
-    expect(await store.findToken(token)).toMatchObject({ revision: 1, refreshToken: "r" });
-    expect(await store.withLock("k", ({ fence }) => fence)).toBe(1);
-    await store.close();
+describe('open: "existing"', () => {
+  it("creates nothing where there is nothing", async () => {
+    expect(await codeOf(() => use({ path, open: "existing" }))).toBe("ERR_SCHEMA");
+    expect(existsSync(path)).toBe(false);
+    writeFileSync(path, "");
+    expect(await codeOf(() => use({ path, open: "existing" }))).toBe("ERR_SCHEMA");
+    expect(readFileSync(path).length).toBe(0);
   });
 
+  it("opens what is there", async () => {
+    await use(path);
+    const store = new SqliteTokenStore({ path, open: "existing" });
+    expect(await store.findToken(token)).toMatchObject({ revision: 1 });
+    await store.close();
+  });
+});
+
+it("a symbolic link to a missing file creates that file", async () => {
+  const target = join(folder, "target.db");
+  symlinkSync(target, path);
+  await use(path);
+  expect(statSync(target).mode & 0o777).toBe(0o600);
+});
+
+it("compacts the file so that replaced values are gone from it", async () => {
+  const backend = new SqliteBackend(checkOptions(path));
+  const store = new BaseTokenStore(backend);
+  await store.saveToken({ ...token, accessToken: "an-old-access-token" });
+  await store.saveToken({ ...token, accessToken: "a-new-access-token" });
+  await backend.compact(new Deadline("sqlite", 10_000));
+  expect(readFileSync(path).includes("an-old-access-token")).toBe(false);
+  expect(readFileSync(`${path}-wal`).length).toBe(0);
+  await store.close();
+});
+
+describe("the schema", () => {
   it("of a newer version is ERR_SCHEMA, untouched", async () => {
     await use(path);
     const newer = new Database(path);
@@ -174,6 +213,13 @@ it.each([
   [{ path: "" }],
   [{ path: "a", synchronous: "OFF" }],
   [{ file: "a" }],
+  [undefined],
+  [" :memory:"],
+  ["tokens.db "],
+  ["file:tokens.db"],
+  [{ path: undefined }],
+  [{ database: { client: "knex" } }],
+  [{ path: "a", open: "read" }],
 ])("refuses the options %j", (options) => {
   expect(() => new SqliteTokenStore(options as never)).toThrow(
     expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }),
