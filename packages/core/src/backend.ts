@@ -110,6 +110,13 @@ export interface Backend {
    */
   scan(after: Cursor | null, limit: number | null, deadline: Deadline): MaybePromise<TokenRecord[]>;
 
+  /**
+   * Rewrites the backend's own files so that nothing of what was replaced or removed is left in them. For `rekey`,
+   * which calls it once, at its end. A backend whose files are a server's leaves it out.
+   * @param deadline when to give up: in an hour
+   */
+  compact?(deadline: Deadline): MaybePromise<void>;
+
   /** Leases for `withLock` (contract section 6). A backend without them declares no locks. */
   readonly leases?: Leases;
 

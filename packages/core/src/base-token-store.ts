@@ -1,6 +1,8 @@
 import type { Backend, Cursor, MaybePromise } from "./backend.js";
 import { checkId, checkLockKey } from "./checks.js";
 import { Deadline, isPromise } from "./deadline.js";
+import { SealedBackend } from "./encryption/sealed-backend.js";
+import { giveStoredAccess } from "./encryption/stored-access.js";
 import { codeOf, isTokenStoreError, redact, redactor, TokenStoreError } from "./errors.js";
 import { showAs } from "./inspect.js";
 import { KeyedQueue } from "./keyed-queue.js";
@@ -43,7 +45,7 @@ type Method = "findToken" | "findTokenById" | "saveToken" | "importToken" | "del
  */
 export class BaseTokenStore implements TokenStore {
   readonly capabilities: Capabilities;
-  readonly #backend: Backend;
+  readonly #backend: SealedBackend;
   readonly #namespace: string;
   readonly #timeoutMs: number;
   readonly #saves = new KeyedQueue();
@@ -63,8 +65,13 @@ export class BaseTokenStore implements TokenStore {
    * @throws TokenStoreError `ERR_INVALID_OPTIONS`
    */
   constructor(backend: Backend, options: PersistentStoreOptions = {}) {
-    const { namespace, timeoutMs, leaseMs } = checkStoreOptions(options, ["open"]);
-    this.#backend = backend;
+    const { namespace, timeoutMs, leaseMs, encryption } = checkStoreOptions(options, ["open"]);
+    this.#backend = new SealedBackend(backend, namespace, encryption);
+    giveStoredAccess(this, {
+      requireEncrypted: encryption?.requireEncrypted ?? false,
+      run: (work, timeoutMs) =>
+        this.#call("rekey", [], (deadline) => work(this.#backend, deadline), timeoutMs),
+    });
     this.#namespace = namespace;
     this.#timeoutMs = timeoutMs;
     const { name, leases } = backend;
@@ -255,26 +262,31 @@ export class BaseTokenStore implements TokenStore {
 
   /** Runs one call: opens first, keeps the deadline, and turns what goes wrong into a TokenStoreError. */
   #call<T>(
-    method: Method | "getTokens" | "tokens" | "ready",
+    method: Method | "getTokens" | "tokens" | "ready" | "rekey",
     seen: readonly TokenFields[],
     work: (deadline: Deadline) => MaybePromise<T>,
+    timeoutMs?: number,
   ): Promise<T> {
     return traced(
       "call",
       () => this.#traceContext(method),
-      () => this.#run(seen, work),
+      () => this.#run(seen, work, timeoutMs),
     );
   }
 
-  async #run<T>(seen: readonly TokenFields[], work: (deadline: Deadline) => MaybePromise<T>): Promise<T> {
+  async #run<T>(
+    seen: readonly TokenFields[],
+    work: (deadline: Deadline) => MaybePromise<T>,
+    timeoutMs?: number,
+  ): Promise<T> {
     this.#enter();
     const startedAt = performance.now();
-    const deadline = this.#deadline();
+    const deadline = timeoutMs === undefined ? this.#deadline() : new Deadline(this.#backend.name, timeoutMs);
     try {
       if (this.#state === "open") {
         const result = work(deadline);
         // What is there already needs no timer.
-        if (!isPromise(result)) return result;
+        if (!isPromise(result)) return this.#reached(result);
         return this.#reached(await deadline.run(result, this.#wasReached));
       }
       const opened = async () => {

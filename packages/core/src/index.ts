@@ -4,6 +4,25 @@
  * @module @tokenkeep/core
  */
 export {
+  type EncryptionKey,
+  type EncryptionOptions,
+  generateKey,
+  type KeyMaterial,
+  type KeysInUse,
+  keysFromEnvironment,
+  keysFromFile,
+  keysInUse,
+  parseKeys,
+  type RekeyOptions,
+  type RekeyProgress,
+  type RekeyReport,
+  rekey,
+  type UnreadableRecord,
+  type VerifyOptions,
+  type VerifyReport,
+  verify,
+} from "./encryption/index.js";
+export {
   isTokenStoreError,
   TokenStoreError,
   type TokenStoreErrorCode,

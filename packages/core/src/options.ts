@@ -1,3 +1,4 @@
+import { type CheckedEncryption, checkEncryption, type EncryptionOptions } from "./encryption/options.js";
 import { TokenStoreError } from "./errors.js";
 
 /** The options that every store has. */
@@ -8,6 +9,8 @@ export interface StoreOptions {
   readonly timeoutMs?: number | undefined;
   /** How long the lock of a holder that died stays taken, in milliseconds; 10,000 by default. */
   readonly leaseMs?: number | undefined;
+  /** Keys that seal the secrets and the metadata of every record. By default they are stored in plaintext. */
+  readonly encryption?: EncryptionOptions | undefined;
 }
 
 /** The options of every store that persists its records. */
@@ -25,6 +28,7 @@ export interface CheckedStoreOptions {
   readonly timeoutMs: number;
   readonly leaseMs: number;
   readonly open: "create" | "existing";
+  readonly encryption: CheckedEncryption | undefined;
 }
 
 /** The longest span that a timer of Node can wait; longer ones would fire at once. */
@@ -41,8 +45,8 @@ export function checkStoreOptions(
   options: PersistentStoreOptions,
   own: readonly string[],
 ): CheckedStoreOptions {
-  checkOptionNames("store", options, ["namespace", "timeoutMs", "leaseMs", ...own]);
-  const { namespace = "", open = "create" } = options;
+  checkOptionNames("store", options, ["namespace", "timeoutMs", "leaseMs", "encryption", ...own]);
+  const { namespace = "", open = "create", encryption } = options;
   if (typeof namespace !== "string" || !namespace.isWellFormed() || [...namespace].length > 255) {
     throw invalidOption("namespace must be a well-formed string of up to 255 characters.");
   }
@@ -52,6 +56,7 @@ export function checkStoreOptions(
     open,
     timeoutMs: checkMs("timeoutMs", options.timeoutMs ?? 10_000),
     leaseMs: checkMs("leaseMs", options.leaseMs ?? 10_000),
+    encryption: encryption === undefined ? undefined : checkEncryption(encryption),
   };
 }
 

@@ -25,7 +25,7 @@ export interface Envelope {
 }
 
 /** Whether a stored value is anything but plaintext as it is. */
-export function isMarked(value: string): boolean {
+function isMarked(value: string): boolean {
   return value.startsWith("tokenkeep") && MARK.test(value);
 }
 
@@ -38,6 +38,13 @@ export function escapePlaintext(plaintext: string): string {
 export function plaintextIn(value: string): string | undefined {
   if (!isMarked(value)) return value;
   return value.startsWith(ESCAPE) ? value.slice(ESCAPE.length) : undefined;
+}
+
+/** The id of the key that a stored value names; null for plaintext, undefined where it names none. */
+export function keyIdOf(value: string): string | null | undefined {
+  if (plaintextIn(value) !== undefined) return null;
+  const end = value.indexOf(":", SEALED.length);
+  return value.startsWith(SEALED) && end > SEALED.length ? value.slice(SEALED.length, end) : undefined;
 }
 
 /**
@@ -98,8 +105,11 @@ export class ValueKeys {
   open(property: string, context: string, { header, ciphertext: text }: Envelope): string | undefined {
     const bytes = Buffer.from(text, "base64url");
     // Bits that base64 ignores must not differ either.
-    if (header !== this.header || bytes.length < TAG_BYTES || bytes.toString("base64url") !== text) return undefined;
-    const decipher = createDecipheriv("aes-256-gcm", this.#keyOf(property), NONCE, { authTagLength: TAG_BYTES });
+    if (header !== this.header || bytes.length < TAG_BYTES || bytes.toString("base64url") !== text)
+      return undefined;
+    const decipher = createDecipheriv("aes-256-gcm", this.#keyOf(property), NONCE, {
+      authTagLength: TAG_BYTES,
+    });
     decipher.setAAD(this.#additionalData(property, context));
     decipher.setAuthTag(bytes.subarray(bytes.length - TAG_BYTES));
     const plaintext = decipher.update(bytes.subarray(0, bytes.length - TAG_BYTES));

@@ -58,7 +58,7 @@ function fromText(text: string): Buffer | string {
   if (/^(0x)?([0-9a-f]{2})+$/i.test(text) && text.length >= 32) return "hexadecimal digits instead of base64";
   const bytes = Buffer.from(text, "base64");
   if (bytes.toString("base64") === text) return bytes;
-  if (/^[A-Za-z0-9_-]+=*$/.test(text) && bytes.length === KEY_BYTES) {
+  if (/^[A-Za-z0-9+/_-]{43}=?$/.test(text)) {
     return 'base64 in another form: write it with "+", "/" and the "=" at its end';
   }
   return `${text.length} characters that are not base64; a passphrase is not a key`;

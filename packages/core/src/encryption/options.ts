@@ -74,7 +74,8 @@ export function keysProblem(keys: unknown): string | undefined {
     const name = JSON.stringify(id);
     if (ids.has(id)) return `The id ${name} is there twice.`;
     ids.add(id);
-    if (seal !== undefined && typeof seal !== "boolean") return `seal of the key ${name} must be true or false.`;
+    if (seal !== undefined && typeof seal !== "boolean")
+      return `seal of the key ${name} must be true or false.`;
     if (typeof key === "function") continue;
     const bytes = keyBytes(key);
     if (typeof bytes === "string") return `The key ${name} is refused. Found: ${bytes}. ${HOW_TO_MAKE_ONE}`;

@@ -62,7 +62,10 @@ export function keysFromFile(path: string): EncryptionKey[] {
     const mode = stat.mode & 0o777;
     if (process.platform !== "win32" && (mode & 0o077) !== 0) {
       const octal = mode.toString(8).padStart(4, "0");
-      throw refuse(where, `can be read by others (mode ${octal}): chmod 600 it, and use new keys if others had access`);
+      throw refuse(
+        where,
+        `can be read by others (mode ${octal}): chmod 600 it, and use new keys if others had access`,
+      );
     }
     return parseKeys(readFileSync(file, "utf8"), where);
   } finally {

@@ -1,7 +1,14 @@
 import { TokenStoreError } from "../errors.js";
 import { FIELD_NAMES, FIELDS } from "../properties.js";
 import type { TokenRecord } from "../record.js";
-import { type Envelope, escapePlaintext, isMarked, parseEnvelope, plaintextIn, ValueKeys } from "./envelope.js";
+import {
+  type Envelope,
+  escapePlaintext,
+  keyIdOf,
+  parseEnvelope,
+  plaintextIn,
+  ValueKeys,
+} from "./envelope.js";
 import type { MasterKey } from "./master-key.js";
 
 /** The properties that are sealed: the secrets, and the metadata, which may hold some. */
@@ -38,28 +45,14 @@ export function escapeRecord(record: TokenRecord): TokenRecord {
   return mapValues(record, escapePlaintext);
 }
 
-/** The ids of the keys that a stored record needs, "" for plaintext. Values that are damaged name none. */
-export function keysIn(record: TokenRecord): Set<string> {
-  const ids = new Set<string>();
+/** The ids of the keys that a stored record's values name: null for plaintext, undefined where one names none. */
+export function keyIdsIn(record: TokenRecord): Set<string | null | undefined> {
+  const ids = new Set<string | null | undefined>();
   for (const property of SEALED_PROPERTIES) {
     const value = record[property];
-    if (value === null) continue;
-    if (plaintextIn(value) !== undefined) {
-      ids.add("");
-    } else {
-      const envelope = parseEnvelope(value);
-      if (typeof envelope === "object") ids.add(envelope.keyId);
-    }
+    if (value !== null) ids.add(keyIdOf(value));
   }
   return ids;
-}
-
-/** Whether a stored record is the plain record: nothing is sealed or escaped. */
-export function isPlain(record: TokenRecord): boolean {
-  return SEALED_PROPERTIES.every((property) => {
-    const value = record[property];
-    return value === null || !isMarked(value);
-  });
 }
 
 /**

@@ -1,0 +1,16 @@
+// What @tokenkeep/core exports of encryption.
+export { generateKey, type KeyMaterial } from "./key-material.js";
+export type { EncryptionKey, EncryptionOptions } from "./options.js";
+export { keysFromEnvironment, keysFromFile, parseKeys } from "./parse-keys.js";
+export {
+  type KeysInUse,
+  keysInUse,
+  type RekeyOptions,
+  type RekeyProgress,
+  type RekeyReport,
+  rekey,
+  type UnreadableRecord,
+  type VerifyOptions,
+  type VerifyReport,
+  verify,
+} from "./rekey.js";

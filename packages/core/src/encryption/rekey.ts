@@ -1,0 +1,295 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Cursor } from "../backend.js";
+import { isTokenStoreError, type TokenStoreErrorCode } from "../errors.js";
+import { checkOptionNames, invalidOption } from "../options.js";
+import type { TokenRecord } from "../record.js";
+import type { TokenStore } from "../token-store.js";
+import type { MasterKey } from "./master-key.js";
+import { keyIdsIn } from "./sealed-records.js";
+import { type StoredAccess, storedAccessOf } from "./stored-access.js";
+
+/** How many records are read at a time, and how many are written at a time. */
+const PAGE = 256;
+const AT_ONCE = 8;
+/** Processes that seal with the old key meanwhile make another pass necessary, but not for ever. */
+const MOST_PASSES = 5;
+/** How often a call that found the backend away is made again, and how many failures a report names. */
+const MOST_ATTEMPTS = 6;
+const MOST_FAILURES = 100;
+/** How long the backend may take to clean its files, in milliseconds. */
+const COMPACT_MS = 3_600_000;
+
+/** How far {@link rekey} or {@link verify} is. */
+export interface RekeyProgress {
+  /** The pass over all records, from 1. */
+  readonly pass: number;
+  /** How many records this pass has seen. */
+  readonly records: number;
+  /** How many records were sealed again, in all passes. */
+  readonly changed: number;
+}
+
+/** What {@link rekey} and {@link verify} take. */
+export interface VerifyOptions {
+  /** Told after each page of 256 records or fewer. Where it returns a promise, the next page waits for it. */
+  readonly onProgress?: ((progress: RekeyProgress) => void | Promise<void>) | undefined;
+  /** Stops between two pages: the call rejects with the signal's reason. Running it again continues. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What {@link rekey} takes. */
+export interface RekeyOptions extends VerifyOptions {
+  /** `"plaintext"` decrypts every record. By default they are sealed with the first key that seals. */
+  readonly to?: "plaintext" | undefined;
+}
+
+/** A record that could not be opened. */
+export interface UnreadableRecord {
+  /** The record's id. */
+  readonly id: string;
+  /** Why: `ERR_KEY` or `ERR_CORRUPT`. */
+  readonly code: TokenStoreErrorCode;
+  /** The property that could not be opened. */
+  readonly property: string | undefined;
+  /** What happened and what to do. */
+  readonly message: string;
+}
+
+/** Which keys the records of a store need. */
+export interface KeysInUse {
+  /** How many records there are. */
+  readonly records: number;
+  /** How many records need the key with this id. */
+  readonly keys: Readonly<Record<string, number>>;
+  /** How many records have a value in plaintext. */
+  readonly plaintext: number;
+  /** How many records have a value that names no key: it is damaged, or a later version wrote it. */
+  readonly damaged: number;
+}
+
+/** What {@link rekey} did. */
+export interface RekeyReport {
+  /** Whether every record is as it was asked for now. Otherwise run it again, after you have seen to `unreadable`. */
+  readonly isComplete: boolean;
+  /** How many records there are. */
+  readonly records: number;
+  /** How many of them were sealed again. */
+  readonly changed: number;
+  /** The records that could not be opened, the first 100. They were left as they are. */
+  readonly unreadable: readonly UnreadableRecord[];
+  /** What the records need now. */
+  readonly inUse: KeysInUse;
+  /** Whether the backend removed the old values from its own files: false where they are a server's. */
+  readonly isCompacted: boolean;
+}
+
+/** What {@link verify} found. */
+export interface VerifyReport {
+  /** Whether every record can be opened with the first key that seals, and needs no other. */
+  readonly isComplete: boolean;
+  /** How many records there are. */
+  readonly records: number;
+  /** The records of which that is not so, the first 100. */
+  readonly unreadable: readonly UnreadableRecord[];
+}
+
+/**
+ * Seals every record with the first key that seals, while programs go on saving. Records that are sealed with it
+ * already are left alone, so that it can be stopped at any time and run again. Revisions and times stay.
+ * @param store a store with the option `encryption`
+ * @param options where to, progress, and a signal that stops it
+ * @returns what was done, and what is left
+ * @throws TokenStoreError as any call of the store
+ */
+export async function rekey(store: TokenStore, options: RekeyOptions = {}): Promise<RekeyReport> {
+  checkOptionNames("rekey", options, ["to", "onProgress", "signal"]);
+  const { to } = options;
+  if (to !== undefined && to !== "plaintext") throw invalidOption('to must be "plaintext", or left out.');
+  const access = storedAccessOf(store);
+  const key = to === "plaintext" ? null : await sealingKey(access);
+  const target = key?.id ?? null;
+  if (key === null && access.requireEncrypted) {
+    throw invalidOption('This store has requireEncrypted, which forbids to: "plaintext". Open it without.');
+  }
+  let changed = 0;
+  let records = 0;
+  let unreadable: UnreadableRecord[] = [];
+  for (let pass = 1; pass <= MOST_PASSES; pass++) {
+    const before = changed;
+    unreadable = [];
+    records = 0;
+    for await (const page of pages(access, options.signal)) {
+      const old = page.filter((record) => !needsOnly(record, target));
+      for (let at = 0; at < old.length; at += AT_ONCE) {
+        const some = old.slice(at, at + AT_ONCE).map((record) => resealOne(access, record, key));
+        for (const outcome of await Promise.all(some)) {
+          if (outcome === "changed") changed++;
+          else if (outcome !== "unneeded" && unreadable.length < MOST_FAILURES) unreadable.push(outcome);
+        }
+      }
+      records += page.length;
+      await options.onProgress?.({ pass, records, changed });
+    }
+    if (changed === before) break;
+  }
+  const inUse = await keysInUse(store);
+  const isComplete =
+    unreadable.length === 0 &&
+    inUse.damaged === 0 &&
+    (target === null || inUse.plaintext === 0) &&
+    Object.keys(inUse.keys).every((id) => id === target);
+  const isCompacted = isComplete && (await compact(access));
+  return { isComplete, records, changed, unreadable, inUse, isCompacted };
+}
+
+/**
+ * Opens every record with the first key that seals, and with no other.
+ * @param store a store with the option `encryption`
+ * @param options progress, and a signal that stops it
+ * @returns whether the other keys can go
+ * @throws TokenStoreError as any call of the store
+ */
+export async function verify(store: TokenStore, options: VerifyOptions = {}): Promise<VerifyReport> {
+  checkOptionNames("verify", options, ["onProgress", "signal"]);
+  const access = storedAccessOf(store);
+  const { id: target } = await sealingKey(access);
+  const unreadable: UnreadableRecord[] = [];
+  let records = 0;
+  for await (const page of pages(access, options.signal)) {
+    for (const record of page) {
+      const problem = await openWith(access, record, target);
+      if (problem !== undefined) unreadable.push(problem);
+    }
+    records += page.length;
+    await options.onProgress?.({ pass: 1, records, changed: 0 });
+  }
+  return { isComplete: unreadable.length === 0, records, unreadable: unreadable.slice(0, MOST_FAILURES) };
+}
+
+/**
+ * Counts the records by the keys that they need. A key of which none is counted can go.
+ * @param store any store; it needs no keys for this
+ * @returns the counts
+ * @throws TokenStoreError as any call of the store
+ */
+export async function keysInUse(store: TokenStore): Promise<KeysInUse> {
+  const keys: Record<string, number> = Object.create(null);
+  const counts = { records: 0, plaintext: 0, damaged: 0 };
+  for await (const page of pages(storedAccessOf(store), undefined)) {
+    counts.records += page.length;
+    for (const record of page) {
+      for (const id of keyIdsIn(record)) {
+        if (id === null) counts.plaintext++;
+        else if (id === undefined) counts.damaged++;
+        else keys[id] = (keys[id] ?? 0) + 1;
+      }
+    }
+  }
+  return { ...counts, keys: { ...keys } };
+}
+
+async function compact(access: StoredAccess): Promise<boolean> {
+  return access.run(async (backend, deadline) => {
+    await backend.compact(deadline);
+    return backend.canCompact;
+  }, COMPACT_MS);
+}
+
+async function sealingKey(access: StoredAccess): Promise<MasterKey> {
+  const key = await patiently(access, undefined, (backend, deadline) => backend.sealingKey(deadline));
+  if (key !== null) return key;
+  throw invalidOption(
+    "There is no key that seals: give the store the option encryption, with one without seal: false.",
+  );
+}
+
+/** All records as they are stored, page by page. */
+async function* pages(
+  access: StoredAccess,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<readonly TokenRecord[]> {
+  let after: Cursor | null = null;
+  for (;;) {
+    const place: Cursor | null = after;
+    const page: readonly TokenRecord[] = await patiently(access, signal, (backend, deadline) =>
+      backend.scanStored(place, PAGE, deadline),
+    );
+    if (page.length > 0) yield page;
+    const last = page[PAGE - 1];
+    if (last === undefined) return;
+    after = { createdAt: last.createdAt, id: last.id };
+  }
+}
+
+async function resealOne(
+  access: StoredAccess,
+  record: TokenRecord,
+  key: MasterKey | null,
+): Promise<"changed" | "unneeded" | UnreadableRecord> {
+  let stored: TokenRecord | undefined = record;
+  for (;;) {
+    if (stored === undefined || needsOnly(stored, key?.id ?? null)) return "unneeded";
+    const current: TokenRecord = stored;
+    try {
+      const isDone = await patiently(access, undefined, async (backend, deadline) =>
+        backend.reseal(await backend.openStored(current), key, deadline),
+      );
+      if (isDone) return "changed";
+    } catch (error) {
+      return unreadableRecord(current, error);
+    }
+    // Somebody else has saved it meanwhile, or our own write was applied and its reply lost.
+    stored = await patiently(access, undefined, (backend, deadline) =>
+      backend.readStored(record.id, deadline),
+    );
+  }
+}
+
+async function openWith(
+  access: StoredAccess,
+  record: TokenRecord,
+  target: string,
+): Promise<UnreadableRecord | undefined> {
+  const other = [...keyIdsIn(record)].find((id) => id !== target && id !== undefined);
+  if (other !== undefined) {
+    const what = other === null ? "is in plaintext" : `needs the key ${JSON.stringify(other)}`;
+    const message = `The record ${JSON.stringify(record.id)} ${what}. Run rekey.`;
+    return { id: record.id, code: "ERR_KEY", property: undefined, message };
+  }
+  try {
+    await patiently(access, undefined, (backend) => backend.openStored(record));
+    return undefined;
+  } catch (error) {
+    return unreadableRecord(record, error);
+  }
+}
+
+/** Whether all values of a stored record are sealed with one key; or, for null, in plaintext. */
+function needsOnly(stored: TokenRecord, keyId: string | null): boolean {
+  return [...keyIdsIn(stored)].every((id) => id === keyId);
+}
+
+/** @throws the error where it is about anything but this record */
+function unreadableRecord({ id }: TokenRecord, error: unknown): UnreadableRecord {
+  if (!isTokenStoreError(error) || error.retryable) throw error;
+  const { code, property, message } = error;
+  if (code !== "ERR_KEY" && code !== "ERR_CORRUPT" && code !== "ERR_SCHEMA") throw error;
+  return { id, code, property, message };
+}
+
+/** Makes a call again while the backend is away, as far as that may pass soon. Rekeying twice does no harm. */
+async function patiently<T>(
+  access: StoredAccess,
+  signal: AbortSignal | undefined,
+  work: Parameters<typeof access.run<T>>[0],
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    signal?.throwIfAborted();
+    try {
+      return await access.run(work);
+    } catch (error) {
+      if (!isTokenStoreError(error) || !error.retryable || attempt === MOST_ATTEMPTS) throw error;
+      await sleep(2 ** attempt * 100, undefined, signal === undefined ? {} : { signal });
+    }
+  }
+}
