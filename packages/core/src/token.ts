@@ -358,7 +358,7 @@ function trustedOf(input: object): Trusted | undefined {
 
 function checkedOf(input: unknown): Trusted {
   const { given } = givenOf(input);
-  const { revision = null, createdAt = null, savedAt = null } = input as Partial<Stamp>;
+  const { revision = null, createdAt = null, savedAt = null } = plainOf(input) as Partial<Stamp>;
   return { fields: fieldsOf(given), stamp: { ...NO_STAMP, revision, createdAt, savedAt }, origin: undefined };
 }
 

@@ -1,12 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import {
-  BaseTokenStore,
-  type Lookup,
-  type RecordKeys,
-  type TokenRecord,
-  TokenStoreError,
-} from "../src/index.js";
+import { BaseTokenStore, type Lookup, type RecordKeys, type TokenRecord } from "../src/for-backends.js";
+import { TokenStoreError } from "../src/index.js";
 import { FakeBackend } from "./fake-backend.js";
 
 const never = new Promise<never>(() => {});
@@ -19,7 +14,7 @@ describe("a backend that never answers", () => {
     }
   }
 
-  it("ends each call within its time limit, and frees the line of saves", async () => {
+  it("ends each call within its time limit, and lets the next queued save proceed", async () => {
     const store = new BaseTokenStore(new Hanging(), { timeoutMs: 50 });
     const unavailable = { name: "TokenStoreError", code: "ERR_UNAVAILABLE", retryable: true };
     await expect(store.findToken(token)).rejects.toMatchObject(unavailable);
@@ -53,7 +48,7 @@ describe("a backend that never answers", () => {
 });
 
 describe("opening", () => {
-  it("is tried anew after it failed, at once or later, or never ended", async () => {
+  it("is attempted again after it failed, at once or later, or never ended", async () => {
     const answers: (() => void | Promise<void>)[] = [
       () => {
         throw new Error("at once");
@@ -134,19 +129,23 @@ describe("an error of the driver", () => {
   it("becomes the cause, without the secrets of the call and of the connection", async () => {
     const store = new BaseTokenStore(new Leaking());
     const error = await store.saveToken(token).catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", cause: { code: "ER_BAD", errno: 7 } });
+    expect(error).toMatchObject({
+      code: "ERR_UNAVAILABLE",
+      cause: { code: "ER_BAD", errno: 7 },
+      uncertain: true,
+    });
     const shown = inspect(error, { depth: 9, showHidden: true }) + JSON.stringify(error);
     expect(shown).not.toContain("secret-refresh");
     expect(shown).not.toContain("connection-password");
   });
 
-  it("is told as the backend explains it", async () => {
-    class Explaining extends Leaking {
-      explain(): TokenStoreError {
+  it("is what the backend translates it to", async () => {
+    class Translating extends Leaking {
+      toStoreError(): TokenStoreError {
         return new TokenStoreError("ERR_PERMISSION", "No right to write. Grant it.");
       }
     }
-    await expect(new BaseTokenStore(new Explaining()).saveToken(token)).rejects.toMatchObject({
+    await expect(new BaseTokenStore(new Translating()).saveToken(token)).rejects.toMatchObject({
       code: "ERR_PERMISSION",
       message: "No right to write. Grant it.",
       retryable: false,

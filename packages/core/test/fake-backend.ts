@@ -1,7 +1,7 @@
-import type { Backend, Lookup, MaybePromise, RecordKeys, TokenRecord } from "../src/index.js";
-import { keysOf, UNIQUE_KEYS } from "../src/index.js";
+import type { Backend, Lookup, MaybePromise, RecordKeys, TokenRecord } from "../src/for-backends.js";
+import { keysOf, UNIQUE_KEYS } from "../src/for-backends.js";
 
-/** A plain list with the least that a backend has to do, of which a test replaces the part that is to fail. */
+/** The smallest backend. A test overrides the part that is to fail. */
 export class FakeBackend implements Backend {
   readonly name = "fake";
   readonly durable = false;
@@ -43,8 +43,10 @@ export class FakeBackend implements Backend {
     );
   }
 
-  remove(id: string): MaybePromise<void> {
-    this.records = this.records.filter((record) => record.id !== id);
+  remove(previous: TokenRecord): MaybePromise<boolean> {
+    const before = this.records.length;
+    this.records = this.records.filter(({ etag }) => etag !== previous.etag);
+    return this.records.length < before;
   }
 
   clear(): MaybePromise<void> {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
-import { BaseTokenStore, type Leases, type MaybePromise } from "../src/index.js";
+import { BaseTokenStore, type Leases, type MaybePromise } from "../src/for-backends.js";
 import { FakeBackend } from "./fake-backend.js";
 
 const never = new Promise<never>(() => {});
 
-/** A lease per key, of which a test replaces the part that is to fail. */
+/** A lease per key. A test overrides the part that is to fail. */
 class FakeLeases implements Leases {
   readonly held = new Map<string, { owner: string; fence: number }>();
   readonly asked: string[] = [];
   fence = 0;
 
-  acquire(key: string, owner: string, _leaseMs?: number, _placeMs?: number): MaybePromise<number | null> {
+  acquire(key: string, owner: string, _leaseMs?: number, _reserveMs?: number): MaybePromise<number | null> {
     this.asked.push("acquire");
     const lock = this.held.get(key);
     if (lock !== undefined) return lock.owner === owner ? lock.fence : null;

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
-import { RecordMap } from "../src/in-memory/index.js";
 import { keysOf } from "../src/lookups.js";
 import type { TokenRecord } from "../src/record.js";
+import { RecordMap } from "../src/record-map.js";
 import { recordOf } from "./records.js";
 
 function put(records: RecordMap, fields: Partial<TokenRecord> & { id: string }): boolean {
@@ -14,7 +14,7 @@ const lastOf = (records: RecordMap) => {
   return records.find({ kind: "user", key: user! })?.id;
 };
 
-it("finds of one user what was saved last, in whatever order it came", () => {
+it("finds the record of a user that was saved last, in any order", () => {
   const records = new RecordMap();
   put(records, { id: "a", userName: "u", clientId: "a", savedAt: 5 });
   expect(lastOf(records)).toBe("a");
@@ -32,7 +32,7 @@ it("finds of one user what was saved last, in whatever order it came", () => {
   expect(lastOf(records)).toBe(undefined);
 });
 
-it("changes nothing where a key is another's, and leaves no key behind", () => {
+it("changes nothing if a key belongs to another record, and leaves no key behind", () => {
   const records = new RecordMap();
   expect(put(records, { id: "a", refreshToken: "r", accessToken: "1" })).toBe(true);
   expect(put(records, { id: "b", refreshToken: "r", accessToken: "2" })).toBe(false);
@@ -46,7 +46,7 @@ it("changes nothing where a key is another's, and leaves no key behind", () => {
   expect(put(records, { id: "d", refreshToken: "r", accessToken: "3" })).toBe(true);
 });
 
-it("keeps its order where a record comes back under its id with another first save", () => {
+it("keeps its order when a record returns under its id with another first save", () => {
   const records = new RecordMap();
   put(records, { id: "a", createdAt: 1 });
   put(records, { id: "b", createdAt: 2 });

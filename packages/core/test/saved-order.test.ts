@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { SavedOrder } from "../src/in-memory/saved-order.js";
+import { SavedOrder } from "../src/saved-order.js";
 
 it("keeps the order of first saves when the clock goes back", () => {
   const order = new SavedOrder();
@@ -16,7 +16,7 @@ it("keeps the order of first saves when the clock goes back", () => {
   expect(order.page(null, null).map(({ id }) => id)).toEqual(["a", "b", "c", "d", "e", "f"]);
 });
 
-it("goes on behind a place that was deleted", () => {
+it("continues after a cursor that was deleted", () => {
   const order = new SavedOrder();
   for (let i = 0; i < 10; i++) order.add({ createdAt: i >> 1, id: String(i) });
   const [last] = order.page(null, 4).slice(-1);

@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { describe, expect, it } from "vitest";
-import { isTokenStoreError, OAuthToken, UserSignature, withoutSecrets } from "../src/index.js";
+import { redact } from "../src/errors.js";
+import { isTokenStoreError, OAuthToken, UserSignature } from "../src/index.js";
 
 const full = {
   id: "1",
@@ -10,24 +11,33 @@ const full = {
   redirectUrl: "https://example.com/cb",
   grantToken: "s-grant",
   refreshToken: "s-refresh",
+  refreshTokenExpiresAt: 6,
   accessToken: "s-access",
   expiresAt: 5,
+  scope: "read write",
+  tokenType: "Bearer",
+  idToken: "s-id",
   apiDomain: "https://example.com",
+  issuer: "https://login.example.com",
+  refreshState: { failures: 1 },
+  metadata: { plan: "s-metadata", tags: [1, null] },
   revision: 3,
+  createdAt: 1,
+  savedAt: 2,
 };
 
 describe("OAuthToken", () => {
   it("gives back what it was given, and null for what it was not", () => {
     expect(new OAuthToken(full).toPlain()).toEqual(full);
     expect(Object.values(new OAuthToken({ id: "", clientId: undefined }).toPlain())).toEqual(
-      Array.from({ length: 11 }, () => null),
+      Array.from({ length: 20 }, () => null),
     );
   });
 
   it("shows no secret unless asked", () => {
     const token = new OAuthToken(full);
     const shown = [inspect(token, { depth: 9, showHidden: true }), JSON.stringify(token), `${token}`].join();
-    expect(shown).not.toMatch(/s-(client|grant|refresh|access)/);
+    expect(shown).not.toMatch(/s-(client|grant|refresh|access|id|metadata)/);
     expect(shown).toContain("ann");
   });
 
@@ -46,7 +56,20 @@ describe("OAuthToken", () => {
     });
     expect(token.accessToken).toBe("s-access");
     expect(() => Object.assign(token, { accessToken: "c" })).toThrow(TypeError);
+    expect(() => Object.assign(token.metadata!, { plan: "c" })).toThrow(TypeError);
     expect(() => Object.assign(new UserSignature("ann"), { name: "bob" })).toThrow(TypeError);
+  });
+
+  it("drops what belonged to a token that is replaced", () => {
+    const token = new OAuthToken(full);
+    expect(token.with({ accessToken: "b" })).toMatchObject({ expiresAt: null, refreshTokenExpiresAt: 6 });
+    expect(token.with({ refreshToken: "b" })).toMatchObject({
+      refreshTokenExpiresAt: null,
+      refreshState: null,
+      expiresAt: 5,
+    });
+    expect(token.with({ accessToken: "s-access" }).expiresAt).toBe(5);
+    expect(token.with({ accessToken: "b", expiresAt: 5 }).expiresAt).toBe(5);
   });
 
   it("takes a token of another copy of this package", () => {
@@ -67,7 +90,18 @@ describe("OAuthToken", () => {
     [{ clientId: "\ud800" }, "clientId"],
     [{ expiresAt: 1.5 }, "expiresAt"],
     [{ expiresAt: "5" }, "expiresAt"],
-    [{ revision: 0 }, "revision"],
+    [{ revision: "1" }, "revision"],
+    [{ expiresAt: new Date() }, "expiresAt"],
+    [{ expiresAt: 1_800_000_000 }, "expiresAt"],
+    [{ refreshToken: "***" }, "refreshToken"],
+    [{ metadata: "***" }, "metadata"],
+    [{ metadata: [1] }, "metadata"],
+    [{ metadata: { a: () => 1 } }, "metadata"],
+    [{ metadata: { a: Number.NaN } }, "metadata"],
+    [{ metadata: { a: "x".repeat(65_536) } }, "metadata"],
+    [{ refreshState: { a: "x".repeat(4096) } }, "refreshState"],
+    [{ expires_in: 3600 }, "expires_in"],
+    [{ access_token: "a" }, "access_token"],
     [{ userSignature: "ann" }, "userSignature"],
     [{ userSignature: {} }, "userSignature"],
     [{ userSignature: { name: 1 } }, "userSignature.name"],
@@ -89,10 +123,10 @@ describe("OAuthToken", () => {
   });
 });
 
-describe("withoutSecrets", () => {
+describe("redact", () => {
   it("blots out the longer of two secrets first, in message, stack and codes", () => {
     const error = Object.assign(new Error("abcd abcdef"), { code: "abcd", args: ["abcd"] });
-    const copy = withoutSecrets(error, ["abcd", "abcdef", "", "a"]);
+    const copy = redact(error, ["abcd", "abcdef", "", "a"]);
     expect(copy.message).toBe("*** ***");
     expect(inspect(copy)).not.toContain("abcd");
     expect(copy).toMatchObject({ code: "***" });
