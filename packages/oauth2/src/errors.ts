@@ -1,0 +1,86 @@
+import { type OAuthToken, TokenStoreError } from "@tokenkeep/core";
+import { isProviderError } from "./classify.js";
+import type { FailureKind } from "./provider.js";
+import { ProviderError } from "./provider-error.js";
+import { safeText } from "./redact.js";
+import type { Failure } from "./refresh-state.js";
+
+/**
+ * What others may know of a failed request.
+ * @param error what the provider threw
+ * @param kind what it means
+ * @param secrets what was sent and received
+ * @returns the failure, safe to log and to store
+ */
+export function failureOf(error: unknown, kind: FailureKind, secrets: readonly string[]): Failure {
+  if (!isProviderError(error)) {
+    // An unknown error may hold the whole request: nothing of it is shown but its name.
+    const name = error instanceof Error ? error.name : typeof error;
+    return { kind, message: `The provider could not be asked (${safeText(name, secrets, 60)}).` };
+  }
+  const { status, error: code, description } = error;
+  return {
+    kind,
+    message: safeText(error.message, secrets, 400),
+    ...(status === undefined ? {} : { status }),
+    ...(code === undefined ? {} : { error: safeText(code, secrets, 100) }),
+    ...(description === undefined ? {} : { description: safeText(description, secrets) }),
+  };
+}
+
+/**
+ * The error that callers get for a failed refresh.
+ * @param failure what happened
+ * @param token the record
+ * @param notBefore when the provider is asked again at the earliest, in Unix milliseconds
+ * @returns `ERR_LOGIN_REQUIRED` or `ERR_PROVIDER`, with a `ProviderError` as its cause
+ */
+export function errorOfFailure(failure: Failure, token: OAuthToken, notBefore?: number): TokenStoreError {
+  const { kind, message, status, error, description } = failure;
+  const cause = new ProviderError(message, { status, error, description, sent: kind !== "not-sent" });
+  const id = idOf(token);
+  if (kind === "login") {
+    const text = `${nameOf(token)} has to log in again: the refresh token is no longer accepted. ${message}`;
+    return new TokenStoreError("ERR_LOGIN_REQUIRED", text, { cause, ...id });
+  }
+  if (kind === "client") {
+    const text = `The provider refuses the client or its request; nobody was logged out. ${message}`;
+    return new TokenStoreError("ERR_PROVIDER", text, { cause, retryable: false, ...id });
+  }
+  const when = notBefore === undefined ? "" : ` Asked again after ${new Date(notBefore).toISOString()}.`;
+  const text = `The access token of ${nameOf(token)} could not be refreshed. ${message}${when}`;
+  return new TokenStoreError("ERR_PROVIDER", text, { cause, retryable: true, ...id });
+}
+
+/**
+ * The error for a record that only a login can help.
+ * @param token the record
+ * @param why what is wrong with it
+ * @returns `ERR_LOGIN_REQUIRED`
+ */
+export function loginRequired(token: OAuthToken, why: string): TokenStoreError {
+  return new TokenStoreError("ERR_LOGIN_REQUIRED", `${nameOf(token)} has to log in: ${why}`, idOf(token));
+}
+
+/**
+ * The error for a record that this manager must not use.
+ * @param token the record
+ * @param why what is wrong
+ * @returns `ERR_PROVIDER`, not retryable
+ */
+export function refusedRecord(token: OAuthToken, why: string): TokenStoreError {
+  return new TokenStoreError("ERR_PROVIDER", `${why} Nothing was sent.`, {
+    retryable: false,
+    ...idOf(token),
+  });
+}
+
+function nameOf(token: OAuthToken): string {
+  return token.userSignature === null
+    ? `The user of record ${JSON.stringify(token.id)}`
+    : JSON.stringify(token.userSignature.name);
+}
+
+function idOf(token: OAuthToken): { id?: string } {
+  return token.id === null ? {} : { id: token.id };
+}
