@@ -3,11 +3,11 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { lintPackage } from "./packages/lint.mjs";
-import { checkLoading } from "./packages/loading.mjs";
-import { packPackages, projectOf } from "./packages/pack.mjs";
-import { COMPILERS, checkTypes } from "./packages/types.mjs";
-import { publishedPackages, run, versionsOf } from "./packages/workspace.mjs";
+import { lintPackage } from "./lib/lint.mjs";
+import { checkLoading } from "./lib/loading.mjs";
+import { packPackages, projectOf } from "./lib/pack.mjs";
+import { COMPILERS, checkTypes } from "./lib/types.mjs";
+import { publishedPackages, run, versionsOf } from "./lib/workspace.mjs";
 
 const folder = await mkdtemp(join(tmpdir(), "tokenkeep-tarballs-"));
 try {

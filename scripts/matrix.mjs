@@ -6,13 +6,13 @@ import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promi
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { runKit } from "./packages/kit.mjs";
-import { checkLoading } from "./packages/loading.mjs";
-import { cache, environmentOf, findNode } from "./packages/node.mjs";
-import { packPackages, projectOf } from "./packages/pack.mjs";
-import { readReadme, runProgram } from "./packages/readme.mjs";
-import { onServer, SERVER_OF } from "./packages/servers.mjs";
-import { run, versionsOf } from "./packages/workspace.mjs";
+import { runKit } from "./lib/kit.mjs";
+import { checkLoading } from "./lib/loading.mjs";
+import { cache, environmentOf, findNode } from "./lib/node.mjs";
+import { packPackages, projectOf } from "./lib/pack.mjs";
+import { readReadme, runProgram } from "./lib/readme.mjs";
+import { onServer, SERVER_OF } from "./lib/servers.mjs";
+import { run, versionsOf } from "./lib/workspace.mjs";
 
 const SDKS = ["@zohocrm/typescript-sdk-8.0", "@zohocrm/nodejs-sdk-8.0"];
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });

@@ -3,7 +3,7 @@
 import { spawnSync } from "node:child_process";
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { publishedPackages, root } from "./packages/workspace.mjs";
+import { publishedPackages, root } from "./lib/workspace.mjs";
 
 const packages = publishedPackages();
 

@@ -5,7 +5,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { packPackages } from "../../../scripts/packages/pack.mjs";
+import { packPackages } from "../../../scripts/lib/pack.mjs";
 
 export interface Outcome {
   readonly status: number;

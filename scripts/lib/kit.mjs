@@ -2,14 +2,7 @@
 import { existsSync } from "node:fs";
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { root, run } from "./workspace.mjs";
-
-/** Where a package's kit module is told of its server. */
-const VARIABLES = {
-  redis: "TOKENKEEP_REDIS_TEST",
-  mysql: "TOKENKEEP_TEST_SQL_URL",
-  mongo: "TOKENKEEP_MONGO_TEST_URL",
-};
+import { backends, root, run } from "./workspace.mjs";
 
 /**
  * @param {string} project the folder
@@ -21,7 +14,7 @@ export async function runKit(project, store, { program, url }) {
   const [module, report] = [join(project, `${store}.mjs`), join(project, `${store}.json`)];
   await copyFile(join(root, "packages", store, "test/store.mjs"), module);
   const cli = join(project, "node_modules/@tokenkeep/conformance/dist/cli.js");
-  const variable = VARIABLES[store];
+  const variable = backends().find(({ short }) => short === store)?.kitVariable;
   const env = { ...process.env, ...(variable !== undefined && { [variable]: url }) };
   try {
     await run(program, [cli, module, "--json", report], { cwd: project, env, timeout: 900_000 });

@@ -1,10 +1,11 @@
 // What an installation brought along, and what of it is ours.
-import { readdir, stat } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { run } from "./workspace.mjs";
+import { publishedPackages, root, run } from "./workspace.mjs";
 
 /**
- * Fails where a package of ours brought anything but core along.
+ * Fails if a package of ours brought along anything but what its package.json declares and its README gives a reason
+ * for.
  * @param {string[]} asked the names that were installed: the package, and its driver
  * @returns {Promise<number>} how many packages there are in all, the driver's own dependencies included
  */
@@ -13,13 +14,16 @@ export async function checkWhatCame(project, asked) {
   const strangers = Object.keys(dependencies).filter((name) => !asked.includes(name));
   if (strangers.length > 0) throw new Error(`Not asked for, and there: ${strangers.join(", ")}.`);
 
-  for (const [name, { dependencies: brought = {} }] of Object.entries(dependencies)) {
-    if (!name.startsWith("@tokenkeep/")) continue;
-    // a driver is listed beneath the package whose peer it is
-    const extra = Object.keys(brought).filter((each) => each !== "@tokenkeep/core" && !asked.includes(each));
-    const ofCore = Object.keys(brought["@tokenkeep/core"]?.dependencies ?? {});
-    if (extra.length + ofCore.length > 0)
-      throw new Error(`${name} brought ${[...extra, ...ofCore].join(", ")}.`);
+  for (const { name, folder, manifest } of publishedPackages()) {
+    if (dependencies[name] === undefined) continue;
+    const declared = Object.keys(manifest.dependencies ?? {});
+    // A driver is listed below the package whose peer it is.
+    const brought = Object.keys(dependencies[name].dependencies ?? {});
+    const extra = brought.filter((each) => !declared.includes(each) && !asked.includes(each));
+    if (extra.length > 0) throw new Error(`${name} brought ${extra.join(", ")}.`);
+    const readme = await readFile(join(root, folder, "README.md"), "utf8");
+    const silent = declared.filter((each) => !readme.includes(each));
+    if (silent.length > 0) throw new Error(`${name}'s README gives no reason for ${silent.join(", ")}.`);
   }
   return countPackages(dependencies).size;
 }

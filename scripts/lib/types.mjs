@@ -3,7 +3,7 @@ import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { root, run } from "./workspace.mjs";
 
-const programs = join(root, "scripts/packages/consumer");
+const programs = join(root, "scripts/lib/consumer");
 
 /** By way: the oldest TypeScript that it works with, and what is checked. */
 const WAYS = {

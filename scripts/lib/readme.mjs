@@ -37,7 +37,7 @@ export async function runProgram(project, program, { node = process.execPath, ur
   const file = join(project, "program.mjs");
   if (program.includes("zohocrm")) return withZoho(program, runText);
   return runText(
-    url === undefined ? program : program.replace(/"(redis|mysql|mongodb):\/\/[^"]*"/, `"${url}"`),
+    url === undefined ? program : program.replace(/"(redis|mysql|mongodb|postgres):\/\/[^"]*"/, `"${url}"`),
   );
 
   async function runText(text, variables = {}) {

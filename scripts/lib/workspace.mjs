@@ -1,4 +1,4 @@
-// Which packages of this repository users get, and how a program of another folder is run.
+// Which packages of this repository users get, which of them are backends, and how a program of another folder is run.
 import { execFile } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
-/** The packages that are published: { name, folder, manifest }, core first. */
+/** The packages that are published: { name, folder, manifest }. */
 export function publishedPackages() {
   const folders = [...readdirSync(join(root, "packages")).map((name) => `packages/${name}`), "conformance"];
   return folders
@@ -19,6 +19,22 @@ export function publishedPackages() {
 
 function readManifest(folder) {
   return JSON.parse(readFileSync(join(root, folder, "package.json"), "utf8"));
+}
+
+/**
+ * The stores, as their package.json declares them in the field `tokenkeep`:
+ * `backend`, a heading for people; `servers`, the test servers that it runs on, the usual one first, if it needs
+ * one; `kitVariable`, the environment variable from which its test/store.mjs takes a server's URL.
+ */
+export function backends() {
+  return publishedPackages()
+    .filter(({ manifest }) => manifest.tokenkeep !== undefined)
+    .map(({ name, folder, manifest }) => ({
+      name,
+      folder,
+      short: folder.split("/")[1],
+      ...manifest.tokenkeep,
+    }));
 }
 
 /**
