@@ -100,7 +100,8 @@ export class Locks {
       const deadline = this.#settings.deadline();
       void asking
         .catch(() => {})
-        .then(() => call(() => this.#leases.release(opaque, owner, deadline)).catch(() => {}));
+        .then(() => deadline.run(call(() => this.#leases.release(opaque, owner, deadline))))
+        .catch(() => {});
       throw error;
     }
   }
@@ -191,7 +192,8 @@ class HeldLease {
       const { leaseMs, name } = this.#settings;
       try {
         const deadline = new Deadline(name, Math.max(1, this.#validUntil - askedAt));
-        const isHeld = await call(() => this.#leases.renew(this.#opaque, this.#owner, leaseMs, deadline));
+        const renewing = call(() => this.#leases.renew(this.#opaque, this.#owner, leaseMs, deadline));
+        const isHeld = await deadline.run(renewing);
         if (this.#isOver) return;
         if (!isHeld) return this.lose("another holder has it, or it expired");
         this.#validUntil = askedAt + leaseMs;
