@@ -1,82 +1,61 @@
-import { TokenStoreError } from "@tokenkeep/core";
+import { TokenStoreError, type TokenStoreErrorCode } from "@tokenkeep/core";
+import { codeOf, type ErrorRule, isError, translateError } from "@tokenkeep/core/backend";
+import type { LogError, LogErrorKind } from "./log/errors.js";
 
-/** What an error of the file system means. */
-export function explainFileError(error: unknown): TokenStoreError | undefined {
-  const code = error instanceof Error && "code" in error ? error.code : undefined;
-  // a draft that another user has left beside the file, perhaps
-  const what = error instanceof Error && "path" in error ? `${code}: ${error.path}` : code;
-  switch (code) {
-    case "EACCES":
-    case "EPERM":
-    case "EROFS":
-      return new TokenStoreError(
-        "ERR_PERMISSION",
-        `file: this process may not read and write the file and its directory (${what}). Give it leave to, or choose another path.`,
-      );
-    case "ENOSPC":
-    case "EDQUOT":
-    case "EFBIG":
-      return new TokenStoreError(
-        "ERR_UNAVAILABLE",
-        `file: there is no room for another line (${code}). Nothing was saved. Make room and try again.`,
-      );
-    case "EBUSY":
-      return new TokenStoreError(
-        "ERR_INVALID_OPTIONS",
-        "file: the file is mounted by itself, so that no other can come to its place (EBUSY). Mount its directory.",
-      );
-    case "ENOTDIR":
-    case "EISDIR":
-    case "ENAMETOOLONG":
-    case "ELOOP":
-      return new TokenStoreError(
-        "ERR_INVALID_OPTIONS",
-        `file: path can't be a file (${code}). Choose another.`,
-      );
-    default:
-      return undefined;
+/** What the errors of the log mean. Their messages say what to do. */
+const KINDS: Readonly<Record<LogErrorKind, TokenStoreErrorCode>> = {
+  damaged: "ERR_CORRUPT",
+  format: "ERR_SCHEMA",
+  missing: "ERR_SCHEMA",
+  gone: "ERR_UNAVAILABLE",
+  changed: "ERR_UNAVAILABLE",
+  busy: "ERR_UNAVAILABLE",
+  unconfirmed: "ERR_UNAVAILABLE",
+  fixed: "ERR_PERMISSION",
+  access: "ERR_PERMISSION",
+  "not-a-file": "ERR_INVALID_OPTIONS",
+  closed: "ERR_STORE_CLOSED",
+};
+
+/** What the errors of the file system mean. */
+const RULES: readonly ErrorRule[] = [
+  {
+    codes: /^(EACCES|EPERM|EROFS)$/,
+    code: "ERR_PERMISSION",
+    message: "this process needs to read and write the file and its directory. Change their owner or mode",
+  },
+  {
+    codes: /^(ENOSPC|EDQUOT|EFBIG)$/,
+    code: "ERR_UNAVAILABLE",
+    message: "there is no room for another line. Nothing was saved. Make room and try again",
+  },
+  {
+    codes: /^EBUSY$/,
+    code: "ERR_INVALID_OPTIONS",
+    message: "the file is mounted by itself, so that no other can replace it. Mount its directory",
+  },
+  {
+    codes: /^(ENOTDIR|EISDIR|ENAMETOOLONG|ELOOP)$/,
+    code: "ERR_INVALID_OPTIONS",
+    message: "path can't be that of a file. Choose another",
+  },
+];
+
+/** Translates an error of the log or of the file system. */
+export function toStoreError(error: unknown): TokenStoreError | undefined {
+  if (isLogError(error)) {
+    return new TokenStoreError(KINDS[error.kind], `file: ${error.message}`, {
+      uncertain: error.kind === "unconfirmed",
+    });
   }
+  const code = codeOf(error);
+  const known = translateError("file", RULES, code);
+  if (known === undefined) return undefined;
+  const { path } = error as { path?: unknown };
+  const where = typeof path === "string" ? `${code}: ${path}` : code;
+  return new TokenStoreError(known.code, `${known.message} (${where}).`, { retryable: known.retryable });
 }
 
-/** @param line its number, from 1 */
-export function corrupt(path: string, line: number): TokenStoreError {
-  return unreadable(
-    path,
-    line,
-    "take the line out of it (what stood in that line is lost, the other lines are not)",
-  );
-}
-
-/** @param text what stands where the first line should be */
-export function corruptHead(path: string, text: string): TokenStoreError {
-  if (text === "") {
-    return corruptError(
-      `${path}, line 1: there is none, since the file is empty. Delete it if nothing was in it`,
-    );
-  }
-  if (!text.includes('{"op":"')) {
-    return corruptError(
-      `${path}, line 1: this is no file of @tokenkeep/file, nor one of Zoho's SDK with the names of its columns in ` +
-        "the first line. Nothing was changed. Check the path",
-    );
-  }
-  return unreadable(
-    path,
-    1,
-    "put the first line of another store's file in its place (a new store makes one)",
-  );
-}
-
-function unreadable(path: string, line: number, way: string): TokenStoreError {
-  return corruptError(
-    `${path}, line ${line}: it can't be read. Nothing was changed. Keep a copy of the file, then ${way}`,
-  );
-}
-
-function corruptError(message: string): TokenStoreError {
-  return new TokenStoreError("ERR_CORRUPT", `${message}, or put a backup in its place.`);
-}
-
-export function hasCode(error: unknown, code: string): boolean {
-  return error instanceof Error && "code" in error && error.code === code;
+function isLogError(error: unknown): error is LogError {
+  return isError(error) && error.name === "LogError";
 }

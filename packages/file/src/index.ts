@@ -1,5 +1,6 @@
 /**
- * A store in one file, for many processes of one machine.
+ * A store in one file, for many processes on one machine.
  * @module @tokenkeep/file
  */
-export { FileTokenStore, type FileTokenStoreOptions } from "./file-token-store.js";
+export { FileTokenStore } from "./file-token-store.js";
+export type { FileTokenStoreOptions } from "./options.js";

@@ -1,23 +1,22 @@
 import { randomUUID } from "node:crypto";
 import { type BigIntStats, closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { TokenStoreError } from "@tokenkeep/core";
-import { corrupt } from "./errors.js";
+import { changed, damaged } from "./errors.js";
+import { isSameFile } from "./files.js";
 import { Flusher } from "./flusher.js";
-import { type Head, readHead } from "./head.js";
-import { decodeLine, encodeLine, isCutOff, type Line, wholePart } from "./line.js";
-import { isSameFile } from "./place.js";
+import { type Header, readHeader } from "./header.js";
+import { decodeLine, encodeLine, isTorn, type Line, withoutTorn } from "./line.js";
 import type { State } from "./state.js";
 
-/** How much is read before others get a turn, in bytes: some milliseconds' work. */
-const PIECE = 131_072;
-/** How long a write of another process may take that has set the file's time and not its size yet, in milliseconds. */
+/** How many bytes are read before the event loop runs other work: a few milliseconds. */
+const CHUNK = 131_072;
+/** A write of another process sets the file's time before its size. It takes no longer than this, in milliseconds. */
 const SETTLED_MS = 50;
 const NEWLINE = 10;
 
-/** One file of lines, open for reading and appending, and what its lines add up to. */
+/** One file of lines, open for reading and appending, and the state that its lines result in. */
 export class LogFile<S extends State> {
   readonly path: string;
-  readonly head: Head;
+  readonly header: Header;
   readonly state: S;
   readonly fd: number;
   /** The file as it was when it was last read. */
@@ -29,27 +28,27 @@ export class LogFile<S extends State> {
   #isClosed = false;
   #lines: number;
   #isSealed = false;
-  /** The line that was appended last, and whether it applied. */
+  /** The line that was written last, and whether it applied. */
   #own: { readonly nonce: string; applied: boolean | undefined } | undefined;
   readonly #watchers = new Set<(text: string) => void>();
   readonly #flusher: Flusher;
 
-  private constructor(fd: number, path: string, head: Head, state: S, isRead: boolean) {
+  private constructor(fd: number, path: string, header: Header, state: S, isRead: boolean) {
     this.fd = fd;
     this.#flusher = new Flusher(fd);
     this.path = path;
-    this.head = head;
+    this.header = header;
     this.state = state;
     this.#stat = fstatSync(fd, { bigint: true });
-    this.#offset = isRead ? head.size : 0;
-    this.#lines = isRead ? head.lines : 0;
+    this.#offset = isRead ? header.size : 0;
+    this.#lines = isRead ? header.lines : 0;
     state.beginFile();
   }
 
   /**
-   * Opens the file and reads its first line.
-   * @param before the file that was at this path until now, read to its end. Where this one was made of it, its
-   *   state is taken over.
+   * Opens the file and reads its header.
+   * @param before the file that was at this path until now, read to its end. If this one replaced it, its state is
+   *   taken over.
    */
   static open<S extends State>(
     path: string,
@@ -59,16 +58,16 @@ export class LogFile<S extends State> {
   ): LogFile<S> {
     const fd = openSync(path, constants.O_RDWR | constants.O_APPEND);
     try {
-      const head = readHead(fd, path, kind);
-      const isNext = before?.isSealed === true && head.from === before.head.id;
-      return new LogFile(fd, path, head, isNext ? before.state : newState(), isNext);
+      const header = readHeader(fd, path, kind);
+      const isNext = before?.isSealed === true && header.replaced === before.header.id;
+      return new LogFile(fd, path, header, isNext ? before.state : newState(), isNext);
     } catch (error) {
       closeSync(fd);
       throw error;
     }
   }
 
-  /** Whether a line said that the file takes no more: another is to come in its place. */
+  /** Whether a line ended the file: a replacement is about to get its name. */
   get isSealed(): boolean {
     return this.#isSealed;
   }
@@ -77,125 +76,135 @@ export class LogFile<S extends State> {
     return this.#lines;
   }
 
-  /** Whether that is this file: its inode can't be another's as long as it is open here, and soon is afterwards. */
+  /** Whether the line that was written last applied; undefined where the file was sealed before it. */
+  get applied(): boolean | undefined {
+    return this.#own?.applied;
+  }
+
+  /** Whether `stat` is of this file. While it is open here, no other file can have its inode. */
   isAt(stat: BigIntStats | undefined): boolean {
     return !this.#isClosed && stat !== undefined && isSameFile(stat, this.#stat);
   }
 
-  /** Whether all that was done to the file is known: false for the moment in which another's write may be under way. */
+  /** False for the moment in which another process may be writing. */
   get isSettled(): boolean {
     return this.#isSealed || this.#isSettled;
   }
 
-  /** Whether that is this file as it was last read. */
+  /** Whether `stat` is of this file as it was last read. */
   isCurrent(stat: BigIntStats): boolean {
     if (!this.isAt(stat)) return false;
     if (this.#isSealed) return true;
-    // the time of change can't be set back, as the time of modification can
+    // The time of change can't be set back, unlike the time of modification.
     return this.#isRead && stat.size === this.#stat.size && stat.ctimeNs === this.#stat.ctimeNs;
   }
 
-  /** Whether that is this file, and what was appended can be read without a pause. */
-  isNear(stat: BigIntStats): boolean {
-    return this.isAt(stat) && Number(stat.size) - this.#offset <= PIECE;
+  /** Whether `stat` is of this file, and what was appended since is one chunk at most. */
+  isNearlyCurrent(stat: BigIntStats): boolean {
+    return this.isAt(stat) && Number(stat.size) - this.#offset <= CHUNK;
   }
 
   /**
    * Reads to the end.
-   * @returns false where the file is not what it was: shorter, or changed in place. It has to be opened anew.
+   * @returns false where the file has become shorter, or was changed in place. It has to be opened again.
    */
   read(): boolean {
     for (;;) {
-      const read = this.readPiece();
+      const read = this.readChunk();
       if (read !== "more") return read === "all";
     }
   }
 
-  /** Reads as much as takes some milliseconds: see {@link read}. */
-  readPiece(): "all" | "more" | "changed" {
+  /** Reads for a few milliseconds: see {@link read}. */
+  readChunk(): "all" | "more" | "changed" {
     if (this.#isSealed) return "all";
     const stat = fstatSync(this.fd, { bigint: true });
     this.#isSettled = stat.size !== this.#stat.size || stat.ctimeNs === this.#stat.ctimeNs;
-    // a write sets the time first, and then the size
     const isOld = Math.abs(Date.now() - Number(stat.ctimeMs)) >= SETTLED_MS;
     if (stat.size < this.#stat.size || (!this.#isSettled && isOld)) return "changed";
     if (this.#isSettled) this.#stat = stat;
     this.#isRead = false;
     const left = Number(stat.size) - this.#offset;
-    for (let length = Math.min(left, PIECE); ; length = Math.min(left, length * 2)) {
+    for (let length = Math.min(left, CHUNK); ; length = Math.min(left, length * 2)) {
       const bytes = readBytes(this.fd, this.#offset, length);
       if (bytes === undefined) return "changed";
-      const end = this.#takeLines(bytes);
+      const end = this.#applyLines(bytes);
       if (this.#isSealed) return "all";
       if (length < left && end > 0) return "more";
-      if (length < left) continue; // a line longer than that
-      if (end < length && !isCutOff(bytes.toString("utf8", end))) throw corrupt(this.path, this.#lines + 1);
+      if (length < left) continue; // A line longer than the chunk.
+      if (end < length && !isTorn(bytes.toString("utf8", end))) throw damaged(this.path, this.#lines + 1);
       this.#isRead = true;
       return "all";
     }
   }
 
-  /** @returns where the last whole line ends */
-  #takeLines(bytes: Buffer): number {
+  /** @returns where the last complete line ends */
+  #applyLines(bytes: Buffer): number {
     let start = 0;
     for (let end = bytes.indexOf(NEWLINE); end >= 0 && !this.#isSealed; end = bytes.indexOf(NEWLINE, start)) {
-      this.#takeLine(bytes.toString("utf8", start, end));
+      this.#applyLine(bytes.toString("utf8", start, end));
       start = end + 1;
     }
     this.#offset += start;
     return start;
   }
 
-  #takeLine(text: string): void {
+  #applyLine(text: string): void {
     this.#lines++;
     const line = decodeLine(text);
-    if (line === undefined) throw corrupt(this.path, this.#lines);
-    if (line.op === "log") return;
+    if (line === undefined) throw damaged(this.path, this.#lines);
+    if (line.op === "header") return;
     if (line.op === "seal") {
       this.#isSealed = true;
       return;
     }
-    const applied = this.state.apply(line);
+    const applied = this.#apply(line);
     if (this.#own !== undefined && this.#own.nonce === line.nonce) this.#own.applied = applied;
-    if (applied) for (const watch of this.#watchers) watch(wholePart(text));
+    if (applied) for (const watch of this.#watchers) watch(withoutTorn(text));
   }
 
-  /**
-   * Appends a line in one write, and reads on to it. Call it when all was read.
-   * @returns whether it applied; undefined where the file was sealed before it, so that it counts for nothing
-   */
-  append(line: Line): boolean | undefined {
+  #apply(line: Line): boolean {
+    try {
+      return this.state.apply(line);
+    } catch {
+      throw damaged(this.path, this.#lines);
+    }
+  }
+
+  /** Appends a line in one write. Then read on to it: {@link applied} says what became of it. */
+  write(line: Line): void {
     const own = { nonce: randomUUID(), applied: undefined };
     this.#own = own;
     this.#write({ ...line, nonce: own.nonce });
-    if (own.applied === undefined && !this.#isSealed) throw changedError(this.path);
-    return own.applied;
   }
 
-  /** Says that the file takes no more lines. */
+  /** Ends the file: later lines don't count. */
   seal(): void {
-    if (!this.read()) throw changedError(this.path);
+    if (!this.read()) throw changed(this.path);
     this.#write({ op: "seal" });
-    if (!this.#isSealed) throw changedError(this.path);
+    if (!this.read() || !this.#isSealed) throw changed(this.path);
   }
 
   #write(line: Line): void {
     const bytes = Buffer.from(encodeLine(line));
     const written = writeSync(this.fd, bytes);
-    // The rest can't be added: others may have written since. Without it the line is none.
-    if (written < bytes.length) {
-      throw Object.assign(new Error("the line was cut off"), { code: "ENOSPC" });
-    }
-    if (!this.read()) throw changedError(this.path);
+    if (written === bytes.length) return;
+    // The rest can't follow: others may have written since. Without its newline the line does not count.
+    throw Object.assign(new Error("the line was not written completely"), { code: "ENOSPC" });
   }
 
-  /** Calls back with every line that applies from now on. @returns how to end it */
+  /** Calls back with every line that applies from now on. @returns how to end that */
   watch(watcher: (text: string) => void): () => void {
     this.#watchers.add(watcher);
     return () => this.#watchers.delete(watcher);
   }
 
-  /** Resolves once all that was appended until now is on disk. */
+  /** Whether a line of this file may never reach the disk: see {@link Flusher.hasFailed}. */
+  get isUnflushable(): boolean {
+    return this.#flusher.hasFailed;
+  }
+
+  /** Resolves once everything appended until now is on disk. */
   flush(): Promise<void> {
     return this.#flusher.flush();
   }
@@ -215,12 +224,4 @@ function readBytes(fd: number, offset: number, length: number): Buffer | undefin
     filled += count;
   }
   return bytes;
-}
-
-function changedError(path: string): TokenStoreError {
-  return new TokenStoreError(
-    "ERR_UNAVAILABLE",
-    `${path} was changed by something else. Find the record again and check it.`,
-    { retryable: false },
-  );
 }
