@@ -95,12 +95,13 @@ export function checkUrl(url: unknown, protocols: readonly string[], shape: stri
   if (url === undefined) {
     throw invalidOption(`url is undefined. Is the environment variable set? It must be ${shape}.`);
   }
-  if (typeof url !== "string" || !URL.canParse(url)) {
+  const parsed = typeof url === "string" && URL.canParse(url) ? new URL(url) : undefined;
+  // An "@" after the host: the password has a "/", "?" or "#", and the host is its first half.
+  if (parsed === undefined || /@/.test(parsed.pathname + parsed.search + parsed.hash)) {
     throw invalidOption(
       `url can't be parsed. It must be ${shape}. Percent-encode "/", "@", ":", "?" and "#" in a user or password.`,
     );
   }
-  const parsed = new URL(url);
   if (!protocols.includes(parsed.protocol.slice(0, -1))) throw invalidOption(`url must be ${shape}.`);
   for (const part of [parsed.username, parsed.password, parsed.pathname]) {
     try {
