@@ -61,6 +61,8 @@ export class Locks {
       }
       const held = await this.#acquire(key, opaque, options, wait);
       wait.end();
+      // Work that goes on after the lock was lost does not keep this process's next caller waiting.
+      held.lease.signal.addEventListener("abort", leave, { once: true });
       return await this.#run(held, work);
     } finally {
       wait.end();
