@@ -1,5 +1,5 @@
 // The form of a sealed value. docs/encryption.md describes it byte by byte; its bytes never change.
-import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
 import { expand, type MasterKey } from "./master-key.js";
 
 /** What a sealed value begins with. */
@@ -66,7 +66,7 @@ export function parseEnvelope(value: string): Envelope | "unknown" | undefined {
 export class ValueKeys {
   readonly header: string;
   readonly commitment: string;
-  readonly #pseudorandomKey: Buffer;
+  readonly #pseudorandomKey: KeyObject;
 
   private constructor(key: MasterKey, salt: Buffer) {
     this.#pseudorandomKey = key.extract(salt);

@@ -1,4 +1,4 @@
-import { createHmac } from "node:crypto";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
 
 /** A key with its id. Shows nothing of itself when it is logged. */
 export class MasterKey {
@@ -16,13 +16,14 @@ export class MasterKey {
   }
 
   /** HKDF-Extract with SHA-256 (RFC 5869, section 2.2). */
-  extract(salt: Uint8Array): Buffer {
-    return createHmac("sha256", salt).update(this.#bytes).digest();
+  extract(salt: Uint8Array): KeyObject {
+    // Node prepares a KeyObject once, and bytes for every use.
+    return createSecretKey(createHmac("sha256", salt).update(this.#bytes).digest());
   }
 }
 
 /** HKDF-Expand with SHA-256, for one block of 32 bytes (RFC 5869, section 2.3). */
-export function expand(pseudorandomKey: Buffer, info: string): Buffer {
+export function expand(pseudorandomKey: KeyObject, info: string): Buffer {
   return createHmac("sha256", pseudorandomKey).update(`${info}\x01`).digest();
 }
 
