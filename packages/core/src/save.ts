@@ -45,8 +45,10 @@ export async function save(writing: Writing, saving: Saving): Promise<TokenRecor
   deadline.check(); // the turn may have come too late
   let refused: TokenRecord | undefined;
   let records: readonly TokenRecord[];
-  // A copy that is still current needs no read. Whether it is, the conditional write finds out.
-  if (origin !== undefined && (ifRevision ?? origin.revision) === origin.revision) records = [origin];
+  // A copy that is still current needs no read. Whether it is, the conditional write finds out. Where the copy has no
+  // token left, the record may have got another one since.
+  const isExpected = origin !== undefined && (ifRevision ?? origin.revision) === origin.revision;
+  if (isExpected && hasToken(applyChanges(origin, changes))) records = [origin];
   else records = await read(writing, lookups, (record) => isDecisive(record, fields));
   for (let attempt = 1; ; attempt++) {
     deadline.check();
