@@ -5,7 +5,7 @@ import { inTime } from "./in-time.js";
 import { show } from "./show.js";
 import { newSpace, removeSpace } from "./space.js";
 
-/** A store as the kit knows it: its module, and what it declares. */
+/** The store under test: its module, and what it declares. */
 export interface Candidate {
   readonly module: StoreModule;
   readonly moduleUrl: string;
@@ -14,18 +14,18 @@ export interface Candidate {
   readonly rounds: number;
 }
 
-/** The module can't be used: its message says what to do. */
+/** The module can't be used; the message says what to do. */
 export class ModuleError extends Error {
   override readonly name = "ModuleError";
 }
 
-/** How long a call may take before there are cases that tell of it. */
+/** How long a call may take before the cases run. */
 const PROBE_MS = 10_000;
 const SHAPE = "{ name, open(space, options) }, where open returns a store or a promise of one";
 
 /**
- * Imports a store's module and asks the store what it declares.
- * @throws ModuleError where that can't be done
+ * Imports a store's module and reads what the store declares.
+ * @throws ModuleError if that fails
  */
 export async function loadCandidate(
   moduleUrl: string | URL,
@@ -50,7 +50,7 @@ async function importModule(url: string): Promise<StoreModule> {
     imported = (await import(url)) as typeof imported;
   } catch (cause) {
     const isTypeScript = (cause as { code?: unknown }).code === "ERR_UNKNOWN_FILE_EXTENSION";
-    const advice = isTypeScript ? " It has to be plain JavaScript, since child processes import it too." : "";
+    const advice = isTypeScript ? " It must be plain JavaScript, because child processes import it too." : "";
     throw new ModuleError(`${url} can't be imported.${advice}`, { cause });
   }
   const { name, open } = imported.default ?? {};
@@ -65,9 +65,9 @@ async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
   try {
     const store = await openFirst(module, space);
     const declared: Partial<Capabilities> = store.capabilities ?? {};
-    // a store that can't close is told by the cases of 5.4
+    // If it can't close, the cases of 5.4 report that.
     await inTime(Promise.resolve(store.close()), PROBE_MS).catch(() => {});
-    // what is not declared is absent; that each is declared at all is a case of section 8
+    // A missing declaration counts as false here; the cases of 8.1 report it.
     return {
       durable: declared.durable === true,
       shared: declared.shared === true,
@@ -81,7 +81,7 @@ async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {
   }
 }
 
-/** Every case counts on a space that is empty: a module that forgets the space would fail nearly all of them. */
+/** Every case needs an empty space: a module that ignores the space would fail nearly all of them. */
 async function checkSpaces(module: StoreModule): Promise<void> {
   const [used, fresh] = [await newSpace(), await newSpace()];
   let found: unknown;
@@ -89,14 +89,14 @@ async function checkSpaces(module: StoreModule): Promise<void> {
     await withStore(module, used, (store) => store.saveToken({ refreshToken: "of-another-space" }));
     found = await withStore(module, fresh, (store) => store.findToken({ refreshToken: "of-another-space" }));
   } catch {
-    // what does not work yet is told by the cases
+    // The cases report what does not work.
   } finally {
     for (const space of [used, fresh]) await removeSpace(module, space);
   }
   if (found === undefined || found === null) return;
   throw new ModuleError(
-    `Stores of ${module.name} on different spaces have the same records. Keep those of each space apart: ` +
-      "by space.directory, or by space.id in the name of a file, table, prefix or database.",
+    `Stores of ${module.name} on different spaces have the same records. Keep the records of each space separate: ` +
+      "use space.directory, or space.id in the name of a file, table, key prefix or database.",
   );
 }
 
@@ -118,15 +118,17 @@ async function openFirst(module: StoreModule, space: Space): Promise<TokenStore>
   try {
     store = await inTime(Promise.resolve(module.open(space)), PROBE_MS, "open()");
   } catch (cause) {
-    throw new ModuleError(`open() of ${module.name} fails, so that no case can run: ${show(cause)}`, {
+    throw new ModuleError(`open() of ${module.name} fails, so no case can run: ${show(cause)}`, {
       cause,
     });
   }
   if (typeof store?.findToken === "function" && typeof store.close === "function") return store as TokenStore;
-  throw new ModuleError(`open() of ${module.name} returns no store with findToken and close: ${show(store)}`);
+  throw new ModuleError(
+    `open() of ${module.name} must return a store with findToken and close, not ${show(store)}.`,
+  );
 }
 
-/** Why a case does not apply, by what the store declares and the module can do; undefined where it does. */
+/** Why a case does not apply to this store and module; undefined if it applies. */
 export function reasonNotToRun(test: Case, { capabilities, module }: Candidate): string | undefined {
   const missing = (test.needs ?? []).filter((capability) => !capabilities[capability]);
   if (missing.length > 0) return `needs ${missing.join(", ")}`;

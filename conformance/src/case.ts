@@ -5,11 +5,11 @@ import { paragraphOfSentence } from "./contract.js";
 export interface Space {
   /** Unique, and safe in any name: `[a-z0-9_]`, at most 40 characters. */
   readonly id: string;
-  /** A directory of its own. */
+  /** A directory that only this space uses. */
   readonly directory: string;
 }
 
-/** What a case may ask of a store that it opens; a module hands it on to its store. */
+/** Options that a case opens a store with; a module passes them on to its store. */
 export interface OpenOptions {
   /** As the option of that name of every store. */
   readonly namespace?: string;
@@ -17,62 +17,74 @@ export interface OpenOptions {
   readonly timeoutMs?: number;
   /** As the option of that name of every store, in milliseconds. */
   readonly leaseMs?: number;
+  /** As the option of that name of every durable store. */
+  readonly open?: "create" | "existing";
 }
 
-/** What the kit is told of a store: the default export of one module, which child processes import too. */
+/** What the kit needs to know about a store: the default export of a module that child processes import too. */
 export interface StoreModule {
   /** For reports. */
   readonly name: string;
   /**
-   * Opens a store on this space. Where the store is durable or shared, the same space is the same data again.
-   * @param space where the records are to be
-   * @param options to be handed on to the store
+   * Opens a store on this space. If the store is durable or shared, the same space has the same data again.
+   * @param space where to keep the records
+   * @param options to be passed on to the store
    * @returns the store
    */
   open(space: Space, options?: OpenOptions): TokenStore | Promise<TokenStore>;
   /**
    * Removes what a space left behind.
-   * @param space one that no store is open on any more
+   * @param space one that no store has open any more
    */
   destroy?(space: Space): void | Promise<void>;
   /** Means to disturb the backend, as far as there are any. */
   readonly disruptions?: DisruptionMeans;
-  /** Where a store can be made from a client that the caller has already. */
+  /** How to make a store from a client that the caller already has. */
   readonly client?: ClientMeans;
 }
 
 /**
- * What a module can do to the connections of the stores that it opened in this process, or to their server.
- * Cases that need a means which is not there do not apply.
+ * What a module can do to the connections of the stores that it opened in this process. Child processes reach the
+ * server undisturbed: they are the second actor. Cases that need a missing means do not apply.
  */
 export interface DisruptionMeans {
-  /** Cuts every connection that is open; new ones get through. */
+  /** Cuts every open connection; new ones get through. */
   cut?(): void | Promise<void>;
-  /** Cuts the connection in place of the next reply: what was asked is done, and nobody learns of it. */
-  loseReply?(): void | Promise<void>;
-  /** The server is gone: connections end and new ones are refused, until {@link DisruptionMeans.start}. */
+  /**
+   * Cuts every connection instead of passing on the next reply to a request that is sent from now on: the server has
+   * done what it was asked, and nobody learns of it. Then refuses connections until {@link DisruptionMeans.restore}.
+   * @param skip how many such replies get through first; 0 by default. A call of several requests can lose any reply
+   */
+  loseReply?(skip?: number): void | Promise<void>;
+  /** The server is gone: cuts every connection and refuses new ones, until {@link DisruptionMeans.restore}. */
   stop?(): void | Promise<void>;
-  /** The server is back. */
-  start?(): void | Promise<void>;
-  /** The server is there and answers nothing, until {@link DisruptionMeans.thaw}. */
+  /**
+   * The server is frozen: connections stay open, and what is sent arrives only after
+   * {@link DisruptionMeans.restore}.
+   */
   freeze?(): void | Promise<void>;
-  /** The server answers again. */
-  thaw?(): void | Promise<void>;
+  /**
+   * A proxy in front of a dead server: cuts every connection, and accepts new ones that are never answered. After
+   * {@link DisruptionMeans.restore} those stay silent, and new ones get through.
+   */
+  mute?(): void | Promise<void>;
+  /** Ends every disruption: the server is back. */
+  restore?(): void | Promise<void>;
 }
 
-/** How to make a store from a client of the caller's own: a pool, a connection, an open database. */
+/** How to make a store from a caller's own client: a pool, a connection, an open database. */
 export interface ClientMeans {
   /**
    * Makes a client for this space, connected as the caller would.
-   * @param space where the records are to be
+   * @param space where to keep the records
    * @returns the client
    */
   open(space: Space): unknown;
   /**
    * Opens a store on this space over this client.
    * @param client what `open` made
-   * @param space where the records are to be
-   * @param options to be handed on to the store
+   * @param space where to keep the records
+   * @param options to be passed on to the store
    * @returns the store
    */
   store(client: unknown, space: Space, options?: OpenOptions): TokenStore | Promise<TokenStore>;
@@ -90,9 +102,9 @@ export interface ClientMeans {
   close(client: unknown): unknown;
 }
 
-/** What a case works with. All that it opens is closed when the case ends. */
+/** What a case works with. Everything that it opens is closed when the case ends. */
 export interface Kit {
-  /** The module that the kit was given. */
+  /** The module of the store under test. */
   readonly module: StoreModule;
   /** Its URL, for child processes. */
   readonly moduleUrl: string;
@@ -102,33 +114,34 @@ export interface Kit {
   readonly store: TokenStore;
   /**
    * Opens another store on the same space.
-   * @param options to be handed on to the store
+   * @param options to be passed on to the store
    * @returns the store
    */
   open(options?: OpenOptions): Promise<TokenStore>;
   /**
    * Opens a store on the same space over a client.
    * @param client what the module's `client.open` made
+   * @param options to be passed on to the store
    * @returns the store
    */
-  openOn(client: unknown): Promise<TokenStore>;
+  openOn(client: unknown, options?: OpenOptions): Promise<TokenStore>;
   /** What the store declares. */
   readonly capabilities: Capabilities;
-  /** For whatever is random: the same seed does the same again. */
+  /** For everything random: the same seed makes the same choices again. */
   readonly seed: number;
-  /** How often a kill test kills; a property-based case is tried 20 times as often. */
+  /** How often a kill test kills; a property-based case tries 20 times as many sequences. */
   readonly rounds: number;
   /**
-   * Notes what is done besides calls to the stores, for the story of a failure.
-   * @param what what is done
-   * @returns a function that tells what came of it
+   * Records a step other than a call to a store, for the message of a failure.
+   * @param what the step
+   * @returns a function that records its result
    */
   note(what: string): (result: string) => void;
-  /** Forgets what was done until now: the story of a failure begins here. */
+  /** Forgets the steps so far: the message of a failure begins here. */
   startOver(): void;
   /**
-   * Has something done at the end of the case, however it ends, before the stores are closed.
-   * @param work what to do
+   * Runs something at the end of the case, however it ends, before the stores are closed.
+   * @param work what to run
    */
   onEnd(work: () => void | Promise<void>): void;
 }
@@ -136,32 +149,32 @@ export interface Kit {
 /** The name of a capability. */
 export type Capability = keyof Capabilities;
 
-/** One thing that the contract says, and how it shows. */
+/** One test of the contract. */
 export interface Case {
-  /** The sentences of the contract that it checks, such as `3.4a`. It stands in the paragraph of the first. */
+  /** The sentences of the contract that it checks, such as `3.4a`. The first decides its paragraph. */
   readonly checks: readonly [string, ...string[]];
-  /** What it shows, in a few words. */
+  /** What it tests, in a few words. */
   readonly name: string;
   /** Capabilities without which the case does not apply. */
   readonly needs?: readonly Capability[];
   /** The case applies only where none of these is declared. */
   readonly lacks?: readonly Capability[];
-  /** Means that the module has to have. */
+  /** Means that the module must have. */
   readonly disruptions?: readonly (keyof DisruptionMeans)[];
-  /** Whether the module has to have `client`. */
+  /** Whether the module must have `client`. */
   readonly needsClient?: true;
-  /** How long it may take, in milliseconds; 60,000 unless told otherwise. */
+  /** How long it may take, in milliseconds; 60,000 by default. */
   readonly timeoutMs?: number;
-  /** How much more time each of the run's `rounds` may take, in milliseconds. */
+  /** How much longer it may take for each of the run's `rounds`, in milliseconds. */
   readonly roundMs?: number;
   /**
-   * Does what there is to see, and throws where it is not as the contract says.
+   * Runs the test. Throws if the store breaks the contract.
    * @param kit what the case works with
    */
   run(kit: Kit): Promise<void>;
 }
 
-/** The paragraph that a case stands in, such as `3.4`. */
+/** The paragraph that a case belongs to, such as `3.4`. */
 export function paragraphOf({ checks }: Case): string {
   return paragraphOfSentence(checks[0]);
 }

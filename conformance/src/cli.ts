@@ -13,15 +13,15 @@ const USAGE = `Usage: conformance ./my-store.mjs [options]
 Checks a token store against the contract. The module's default export is
 { name, open(space, { namespace, timeoutMs, leaseMs }), destroy?(space) }. See the README.
 
-  --only 3.4        only this paragraph, section (3) or sentence (3.4a); may be given again
-  --seed N          make the same random choices as the run with this seed
-  --rounds N        how often a kill test kills and, times 20, how many random sequences are tried (3)
+  --only 3.4        only this paragraph, section (3) or sentence (3.4a); can be repeated
+  --seed N          repeat the random choices of the run with this seed
+  --rounds N        how often each kill test kills; 20 times as many random sequences are tried (3)
   --json FILE       write the report as JSON
   --junit FILE      write the report as JUnit XML
   --markdown FILE   write a table for the store's README
   --help            this text
 
-Exits 0 if no case failed, 1 if one did, 2 if it could not run.`;
+Exit status: 0 if no case failed, 1 if one did, 2 if the kit could not run.`;
 
 const CLEAR_LINE = "\r\u001b[K";
 
@@ -37,7 +37,7 @@ async function main(): Promise<number> {
   if (path === undefined) throw new Misuse(`Name the module of your store.\n\n${USAGE}\n`);
   if (rest.length > 0) throw new Misuse(`Name one module, not ${positionals.join(" and ")}.`);
   if (!existsSync(path)) throw new Misuse(`There is no file ${path}.`);
-  if (select(values.only).length === 0) throw new Misuse(`There is no case of ${values.only?.join(", ")}.`);
+  if (select(values.only).length === 0) throw new Misuse(`There is no case for ${values.only?.join(", ")}.`);
   const rounds = count("rounds", values.rounds);
   const report = await runConformance(pathToFileURL(resolve(path)), {
     only: values.only,
@@ -52,7 +52,7 @@ async function main(): Promise<number> {
   return report.summary.failed === 0 ? 0 : 1;
 }
 
-// its type is what parseArgs infers
+// Its type is what parseArgs infers.
 function parse() {
   try {
     return parseArgs({
@@ -83,11 +83,11 @@ async function write(path: string | undefined, text: () => string): Promise<void
 
 function count(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined;
-  if (!/^\d{1,10}$/.test(text)) throw new Misuse(`--${name} takes a whole number.`);
+  if (!/^\d{1,10}$/.test(text)) throw new Misuse(`--${name} takes an integer of 0 or more.`);
   return Number(text);
 }
 
-/** Tells how far the run is: on a terminal in a line that changes, elsewhere a line for each failure. */
+/** Reports progress: on a terminal in one changing line, elsewhere one line for each failure. */
 function progressOf(only: readonly string[] | undefined): NonNullable<RunOptions["onProgress"]> {
   const cases = select(only);
   let failed = 0;

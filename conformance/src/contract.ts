@@ -1,4 +1,4 @@
-// The contract's page is the only place that has its text: what a failing case quotes is read from there.
+// The text of the contract is in docs/contract.md alone. Failing cases quote it from there.
 import { readFileSync } from "node:fs";
 
 /** A sentence of the contract. */
@@ -6,7 +6,7 @@ export interface Sentence {
   /** Such as `3.4a`. */
   readonly id: string;
   readonly text: string;
-  /** Why no case checks it; undefined where cases do. */
+  /** Why no case checks it; undefined if cases do. */
   readonly notChecked: string | undefined;
 }
 
@@ -19,7 +19,7 @@ const HEADING = /^###? (\d+(?:\.\d)?)\.? (.+)$/;
 
 const LINES = readFileSync(new URL("../docs/contract.md", import.meta.url), "utf8").split("\n");
 
-/** The sentences of the contract, in its order, by their ids. */
+/** The sentences of the contract, in order, by id. */
 export const SENTENCES: ReadonlyMap<string, Sentence> = new Map(
   LINES.flatMap((line) => {
     const [, id, text, remark] = ITEM.exec(line) ?? [];
@@ -28,7 +28,7 @@ export const SENTENCES: ReadonlyMap<string, Sentence> = new Map(
   }),
 );
 
-/** The titles of its sections (`3`) and paragraphs (`3.4`). */
+/** The titles of the sections (`3`) and paragraphs (`3.4`). */
 export const TITLES: ReadonlyMap<string, string> = new Map(
   LINES.flatMap((line) => {
     const [, number, title] = HEADING.exec(line) ?? [];
@@ -36,15 +36,15 @@ export const TITLES: ReadonlyMap<string, string> = new Map(
   }),
 );
 
-/** The paragraph that a sentence stands in: `3.4` of `3.4a`. */
+/** The paragraph that a sentence belongs to: `3.4` for `3.4a`. */
 export function paragraphOfSentence(id: string): string {
   return id.slice(0, -1);
 }
 
-/** So many sentences are quoted; a case that checks more of them is about how they go together. */
+/** A case that checks more sentences than this is about how they work together, and quotes only their ids. */
 const QUOTED = 5;
 
-/** What these sentences say, on a line each. */
+/** The text of these sentences, one per line. */
 export function quote(ids: readonly string[]): string[] {
   if (ids.length > QUOTED) return [`${ids.length} sentences together (docs/contract.md): ${ids.join(" ")}`];
   return ids.map((id) => `${id} ${SENTENCES.get(id)?.text ?? ""}`);

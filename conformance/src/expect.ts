@@ -1,5 +1,5 @@
-// What cases of the store's answers check with. Tokens are compared by toPlain() and errors known by name and code, since a store
-// may have classes of its own.
+// The assertions of the cases. A store may have its own classes, so tokens are compared by toPlain() and errors by name
+// and code.
 import type {
   OAuthToken,
   PlainToken,
@@ -9,12 +9,12 @@ import type {
 } from "@tokenkeep/core";
 import { isError, show } from "./show.js";
 
-/** What a case found wrong, told as what was expected and what came. */
+/** What a case found wrong: what was expected, and what the store did. */
 export class Finding extends Error {
   override readonly name = "Finding";
 }
 
-/** Fails: `expected` and `came` are put behind "expected:" and "came:". */
+/** Fails with `expected` after "expected:" and `came` after "came:". */
 export function fail(expected: string, came: string): never {
   throw new Finding(`expected: ${expected}\ncame:     ${came}`);
 }
@@ -25,8 +25,8 @@ export function check(condition: boolean, expected: string, came: string): asser
 }
 
 /**
- * Whether both are the same, part by part. Unlike `isDeepStrictEqual` it asks for no prototype: what comes from a
- * child process or a driver may be of another realm than the case, in a runner that has its own, such as jest.
+ * Deep equality that ignores prototypes, unlike `isDeepStrictEqual`: in a runner with its own realm, such as jest, what
+ * comes from a child process or a driver has other prototypes than the case's values.
  */
 function isEqual(one: unknown, other: unknown): boolean {
   if (typeof one !== "object" || typeof other !== "object" || one === null || other === null) {
@@ -44,12 +44,12 @@ function isEqual(one: unknown, other: unknown): boolean {
   );
 }
 
-/** Fails unless both are deeply equal. Plain values only: not for tokens. */
+/** Fails unless both are deeply equal. For plain values, not for tokens. */
 export function same(came: unknown, expected: unknown, what: string): void {
   if (!isEqual(came, expected)) fail(`${what} to be ${show(expected)}`, show(came));
 }
 
-/** The plain properties of what a store returned. */
+/** The plain properties of a token that a store returned. */
 export function plain(token: unknown): PlainToken {
   const toPlain: unknown = (token as { toPlain?: unknown } | null | undefined)?.toPlain;
   if (typeof toPlain !== "function")
@@ -58,8 +58,8 @@ export function plain(token: unknown): PlainToken {
 }
 
 /**
- * Fails unless `token` has exactly these properties: those left out have to be null. `id` and `revision`
- * may be anything valid where they are left out.
+ * Fails unless `token` has exactly these properties: those left out must be null. `id`, `revision`, `createdAt` and
+ * `savedAt` may be anything valid if they are left out.
  * @returns its plain properties
  */
 export function expectToken(token: OAuthToken | null, expected: TokenInput): PlainToken & { id: string } {
@@ -69,7 +69,11 @@ export function expectToken(token: OAuthToken | null, expected: TokenInput): Pla
   if (!Number.isSafeInteger(came.revision) || (came.revision ?? 0) < 1) {
     fail("a record with a revision of 1 or more", show(token));
   }
-  const wanted = { ...BLANK, id: came.id, revision: came.revision, ...expected };
+  for (const property of ["createdAt", "savedAt"] as const) {
+    if (!Number.isSafeInteger(came[property])) fail(`${property} in Unix milliseconds`, show(came[property]));
+  }
+  const { id, revision, createdAt, savedAt } = came;
+  const wanted = { ...BLANK, id, revision, createdAt, savedAt, ...expected };
   for (const property of Object.keys(BLANK) as (keyof PlainToken)[]) {
     if (!isEqual(came[property], wanted[property])) {
       fail(`${property} to be ${show(wanted[property])}`, show(came[property]));
@@ -86,21 +90,30 @@ const BLANK: PlainToken = {
   redirectUrl: null,
   grantToken: null,
   refreshToken: null,
+  refreshTokenExpiresAt: null,
   accessToken: null,
   expiresAt: null,
+  scope: null,
+  tokenType: null,
+  idToken: null,
   apiDomain: null,
+  issuer: null,
+  refreshState: null,
+  metadata: null,
   revision: null,
+  createdAt: null,
+  savedAt: null,
 };
 
 /** The names of a token's properties, sorted. */
 export const PROPERTIES: readonly string[] = Object.keys(BLANK).sort();
 
-/** Fails unless nothing was found. */
+/** Fails unless it is null. */
 export function expectNull(token: unknown): void {
   if (token !== null) fail("null", show(token));
 }
 
-/** Fails unless these records, in this order, are what came. */
+/** Fails unless these are the records, in this order. */
 export function expectIds(tokens: readonly OAuthToken[], ids: readonly string[]): void {
   if (!Array.isArray(tokens)) fail("an array", show(tokens));
   same(
@@ -111,12 +124,14 @@ export function expectIds(tokens: readonly OAuthToken[], ids: readonly string[])
 }
 
 /** What an error must say besides its code. */
-export interface Told {
-  /** The property that it has to name. */
+export interface Expected {
+  /** The property that it must name. */
   readonly property?: string;
-  /** The id of the record that it has to name. */
+  /** The id of the record that it must name. */
   readonly id?: string;
-  /** What it may not contain anywhere: not in its message, its stack or its cause. */
+  /** A word that its message must contain. */
+  readonly word?: string;
+  /** Text that no part of it may contain: neither its message, nor its stack, nor its cause. */
   readonly hides?: readonly string[];
 }
 
@@ -124,7 +139,7 @@ export interface Told {
 export async function expectRejection(
   call: () => unknown,
   code: TokenStoreErrorCode,
-  told: Told = {},
+  expected: Expected = {},
 ): Promise<TokenStoreError> {
   let outcome: unknown;
   let promise: unknown;
@@ -136,14 +151,18 @@ export async function expectRejection(
   try {
     outcome = await promise;
   } catch (error) {
-    return expectError(error, code, told);
+    return expectError(error, code, expected);
   }
   return fail(`a rejection with ${code}`, `success: ${show(outcome)}`);
 }
 
 /** Fails unless `error` is the store's error with this code. */
-export function expectError(error: unknown, code: TokenStoreErrorCode, told: Told = {}): TokenStoreError {
-  // the kit's own: a call that did not end
+export function expectError(
+  error: unknown,
+  code: TokenStoreErrorCode,
+  expected: Expected = {},
+): TokenStoreError {
+  // From the kit itself: a call that did not end.
   if (error instanceof Finding) throw error;
   const { name, code: came, message } = (error ?? {}) as Partial<TokenStoreError>;
   if (!isError(error) || name !== "TokenStoreError" || came !== code) {
@@ -151,19 +170,26 @@ export function expectError(error: unknown, code: TokenStoreErrorCode, told: Tol
   }
   if (typeof message !== "string" || message.trim() === "") fail(`${code} with a message`, "an empty one");
   const { property, id } = error as TokenStoreError;
-  if (told.property !== undefined && property !== told.property && !message.includes(told.property)) {
-    fail(`an error that names the property ${told.property}`, show(error));
+  if (
+    expected.property !== undefined &&
+    property !== expected.property &&
+    !message.includes(expected.property)
+  ) {
+    fail(`an error that names the property ${expected.property}`, show(error));
   }
-  if (told.id !== undefined && id !== told.id && !message.includes(told.id)) {
-    fail(`an error that names the id ${show(told.id)}`, show(error));
+  if (expected.id !== undefined && id !== expected.id && !message.includes(expected.id)) {
+    fail(`an error that names the id ${show(expected.id)}`, show(error));
   }
-  for (const hidden of told.hides ?? []) {
+  if (expected.word !== undefined && !message.includes(expected.word)) {
+    fail(`an error that mentions ${expected.word}`, show(error));
+  }
+  for (const hidden of expected.hides ?? []) {
     if (wholeText(error).includes(hidden)) fail(`an error without the value ${show(hidden)}`, show(error));
   }
   return error as TokenStoreError;
 }
 
-/** All text of an error that a logger could print: with its causes, stacks and properties. */
+/** All text of an error that a logger could print, with its causes, stacks and properties. */
 export function wholeText(error: unknown): string {
   const seen = new Set<unknown>();
   const collect = (value: unknown): string => {

@@ -1,19 +1,63 @@
-// The contract of sections 2 to 4 once more, as plainly as it can be said, and on its own: a store is compared
-// with it under sequences of calls that nobody thought of. A list, looked through from end to end.
-import type { PlainToken, TokenInput } from "@tokenkeep/core";
+// A second, simple implementation of sections 2 to 4: a list that is searched from end to end. Stores are compared with
+// it under random sequences of calls.
+import type { TokenInput } from "@tokenkeep/core";
 
 const TOKENS = ["grantToken", "refreshToken", "accessToken"] as const;
-const MERGED = [...TOKENS, "clientId", "clientSecret", "redirectUrl", "apiDomain"] as const;
 
-/** A record, with the number of the save that made it last. */
-export interface ModelRecord extends PlainToken {
+/** What is good for one token only (3.2c, 3.2f). */
+const DEPENDENT = { accessToken: ["expiresAt"], refreshToken: ["refreshTokenExpiresAt"] } as const;
+
+/** The properties that the random calls use; what is absent is null. */
+export interface ModelToken {
+  userName: string | null;
+  clientId: string | null;
+  grantToken: string | null;
+  refreshToken: string | null;
+  refreshTokenExpiresAt: number | null;
+  accessToken: string | null;
+  expiresAt: number | null;
+  apiDomain: string | null;
+}
+
+const PROPERTIES: readonly (keyof ModelToken)[] = [
+  "userName",
+  "clientId",
+  "grantToken",
+  "refreshToken",
+  "refreshTokenExpiresAt",
+  "accessToken",
+  "expiresAt",
+  "apiDomain",
+];
+
+/** A record, and the number of its last save. */
+export interface ModelRecord extends ModelToken {
   id: string;
   revision: number;
   savedBy: number;
 }
 
-/** What a save comes to: a record, or the code of an error. */
+/** The result of a save: a record, or the code of an error. */
 export type Saved = ModelRecord | "ERR_CONFLICT" | "ERR_INVALID_TOKEN";
+
+/** The properties of a token as the model has them: null if they are not given. */
+export function modelToken(token: TokenInput): ModelToken {
+  return {
+    userName: token.userSignature?.name || null,
+    clientId: token.clientId || null,
+    grantToken: token.grantToken || null,
+    refreshToken: token.refreshToken || null,
+    refreshTokenExpiresAt: token.refreshTokenExpiresAt ?? null,
+    accessToken: token.accessToken || null,
+    expiresAt: token.expiresAt ?? null,
+    apiDomain: token.apiDomain || null,
+  };
+}
+
+/** The same record as a store would return it, without the times of its saves. */
+export function storedToken({ userName, savedBy: _, ...record }: ModelRecord): TokenInput {
+  return { ...record, userSignature: userName === null ? null : { name: userName } };
+}
 
 /** The records of a store, oldest first. */
 export class Model {
@@ -24,38 +68,65 @@ export class Model {
     return this.records.find((record) => record.id === id);
   }
 
-  /** The record that matches. No two saves are of the same millisecond. */
+  /** The record that matches. No two saves are in the same millisecond. */
   find(query: TokenInput): ModelRecord | undefined {
-    return query.id ? this.byId(query.id) : this.#match(query);
+    return query.id ? this.byId(query.id) : this.#match(modelToken(query));
   }
 
-  #match(query: TokenInput): ModelRecord | undefined {
+  #match(query: ModelToken): ModelRecord | undefined {
     const compatible = this.records.filter(
-      (record) =>
-        (!query.clientId || record.clientId === null || record.clientId === query.clientId) &&
-        (!nameOf(query) || record.userSignature === null || nameOf(record) === nameOf(query)),
+      (record) => mayBeSame(record.clientId, query.clientId) && mayBeSame(record.userName, query.userName),
     );
-    const ofUser = nameOf(query) ? compatible.filter((record) => nameOf(record) === nameOf(query)) : [];
-    if (query.clientId) {
+    const ofUser = compatible.filter(
+      (record) => query.userName !== null && record.userName === query.userName,
+    );
+    if (query.clientId !== null) {
       const own = ofUser.find((record) => record.clientId === query.clientId) ?? ofUser[0];
       if (own !== undefined) return own;
     } else if (ofUser.length > 0) {
       return ofUser.sort((one, other) => other.savedBy - one.savedBy)[0];
     }
     for (const kind of TOKENS) {
-      const hit = compatible.find((record) => query[kind] && record[kind] === query[kind]);
+      const hit = compatible.find((record) => query[kind] !== null && record[kind] === query[kind]);
       if (hit !== undefined) return hit;
     }
     return undefined;
   }
 
-  /** @param chosen the id that the store gave to a record it made */
+  /**
+   * Saves plain properties.
+   * @param chosen the id that the store made for a new record
+   */
   save(token: TokenInput, chosen: string): Saved {
-    const byId = token.id ? this.byId(token.id) : undefined;
-    const match = byId ?? this.#match(token);
-    if (match === undefined && !TOKENS.some((kind) => token[kind])) return "ERR_INVALID_TOKEN";
-    const next = merge(match, token, chosen);
+    const given = modelToken(token);
+    const changes = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
+    return this.#save(token.id || null, given, changes, chosen);
+  }
+
+  /**
+   * Saves a copy of `base` with other properties: only what differs counts (3.7).
+   * @param chosen as in {@link Model.save}
+   */
+  saveCopy(base: ModelRecord, changes: TokenInput, chosen: string): Saved {
+    const copy = change(base, changesOf(changes));
+    const differing: Partial<ModelToken> = {};
+    for (const name of PROPERTIES) if (copy[name] !== base[name]) set(differing, name, copy[name]);
+    for (const token of ["accessToken", "refreshToken"] as const) {
+      if (!(token in differing)) continue;
+      for (const name of DEPENDENT[token]) set(differing, name, copy[name]);
+    }
+    return this.#save(base.id, copy, differing, chosen);
+  }
+
+  #save(id: string | null, token: ModelToken, changes: Partial<ModelToken>, chosen: string): Saved {
+    const match = (id === null ? undefined : this.byId(id)) ?? this.#match(token);
+    const next: ModelRecord = {
+      ...(match === undefined ? { ...token, id: id ?? chosen, revision: 0 } : change(match, changes)),
+      savedBy: 0,
+    };
+    if (TOKENS.every((kind) => next[kind] === null)) return "ERR_INVALID_TOKEN";
     if (this.records.some((record) => record !== match && clashes(record, next))) return "ERR_CONFLICT";
+    next.revision++;
     next.savedBy = ++this.#saves;
     if (match === undefined) this.records.push(next);
     else this.records[this.records.indexOf(match)] = next;
@@ -67,36 +138,41 @@ export class Model {
   }
 }
 
-function merge(match: ModelRecord | undefined, token: TokenInput, chosen: string): ModelRecord {
-  const next: ModelRecord = {
-    id: match?.id ?? (token.id || chosen),
-    userSignature: nameOf(token) ? { name: nameOf(token) } : (match?.userSignature ?? null),
-    clientId: null,
-    clientSecret: null,
-    redirectUrl: null,
-    grantToken: null,
-    refreshToken: null,
-    accessToken: null,
-    expiresAt: token.expiresAt ?? match?.expiresAt ?? null,
-    apiDomain: null,
-    revision: (match?.revision ?? 0) + 1,
-    savedBy: 0,
-  };
-  for (const property of MERGED) next[property] = token[property] || (match?.[property] ?? null);
-  const isNew = match !== undefined && next.accessToken !== match.accessToken;
-  if (isNew && (token.expiresAt ?? null) === null) next.expiresAt = null;
+/** What `with(changes)` changes: `null` and `""` remove, `undefined` leaves. */
+function changesOf(changes: TokenInput): Partial<ModelToken> {
+  const values = modelToken(changes);
+  const isGiven = (name: keyof ModelToken): boolean =>
+    (name === "userName" ? changes.userSignature : changes[name]) !== undefined;
+  return Object.fromEntries(PROPERTIES.filter(isGiven).map((name) => [name, values[name]]));
+}
+
+function change(record: ModelRecord, changes: Partial<ModelToken>): ModelRecord {
+  const next = { ...record, ...changes };
+  for (const token of ["accessToken", "refreshToken"] as const) {
+    if (next[token] === record[token]) continue;
+    for (const name of DEPENDENT[token]) if (!(name in changes)) next[name] = null;
+  }
   return next;
 }
 
+function set<Name extends keyof ModelToken>(
+  target: Partial<ModelToken>,
+  name: Name,
+  value: ModelToken[Name],
+): void {
+  target[name] = value;
+}
+
+function mayBeSame(one: string | null, other: string | null): boolean {
+  return one === null || other === null || one === other;
+}
+
 function clashes(one: ModelRecord, other: ModelRecord): boolean {
-  const isSameUser = nameOf(one) !== "" && nameOf(one) === nameOf(other) && one.clientId === other.clientId;
+  const isSameUser =
+    one.userName !== null && one.userName === other.userName && one.clientId === other.clientId;
   return (
     one.id === other.id ||
     isSameUser ||
     TOKENS.some((kind) => one[kind] !== null && one[kind] === other[kind])
   );
-}
-
-function nameOf(token: TokenInput): string {
-  return token.userSignature?.name ?? "";
 }

@@ -2,60 +2,92 @@ import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import type { DisruptionMeans } from "./case.js";
 
-/** A TCP proxy with the means to disturb what goes through it: hand it to the kit as a module's `disruptions`. */
+/** A TCP proxy that can disturb what goes through it: pass it to the kit as a module's `disruptions`. */
 export interface TcpProxy extends Required<DisruptionMeans> {
   /** Where it listens, on 127.0.0.1. */
   readonly port: number;
   cut(): void;
-  loseReply(): void;
+  loseReply(skip?: number): void;
   stop(): void;
-  start(): void;
   freeze(): void;
-  thaw(): void;
-  /** Cuts every connection and listens no more. Not needed at the end: it keeps no process alive. */
+  mute(): void;
+  restore(): void;
+  /** Cuts every connection and stops listening. Optional: the proxy keeps no process alive. */
   close(): Promise<void>;
 }
 
+type Mode = "pass" | "stopped" | "frozen" | "muted";
+
+/** A client's connection and the server's, with what the proxy has to know about them. */
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+  /** Whether the client has sent something since {@link TcpProxy.loseReply}. */
+  wasAsked: boolean;
+}
+
 /**
- * Starts a proxy in front of a server, for a store that reaches it by TCP: let the store connect to
- * `127.0.0.1` and to the proxy's port. Where the server tells its clients other addresses, as the members of
- * a cluster do, they pass the proxy by.
+ * Starts a proxy in front of a server, for a store that connects to it by TCP: let the store connect to
+ * `127.0.0.1` and the proxy's port. If the server tells its clients other addresses, as the members of a cluster do,
+ * they bypass the proxy.
  * @param host the server's host
- * @param port its port, or what gives it at each new connection, for a server that may come back elsewhere
+ * @param port its port, or a function that returns it for each new connection, for a server that may come back on
+ *   another port. A connection is refused while there is no valid port
  * @returns the proxy, once it listens
  */
 export async function startProxy(host: string, port: number | (() => number)): Promise<TcpProxy> {
-  const sockets = new Set<Socket>();
-  let isStopped = false;
-  let isFrozen = false;
-  let losesReply = false;
+  const pairs = new Set<Pair>();
+  const mutedClients = new Set<Socket>();
+  let mode: Mode = "pass";
+  /** How many replies get through before one is lost; undefined: none is lost. */
+  let repliesLeft: number | undefined;
 
   const cut = (): void => {
-    // a reset, as when a host is gone: neither side can take it for a proper end
-    for (const socket of sockets) socket.resetAndDestroy();
+    // A reset, as if the host were gone: neither side can take it for a proper end.
+    for (const { client, upstream } of pairs) {
+      client.resetAndDestroy();
+      upstream.resetAndDestroy();
+    }
+    for (const client of mutedClients) client.resetAndDestroy();
   };
-  const pass = (from: Socket, to: Socket, isReply: boolean): void => {
-    sockets.add(from);
-    from.on("data", (data) => {
-      if (isReply && losesReply) {
-        losesReply = false;
-        to.resetAndDestroy();
-        return;
-      }
-      to.write(data);
-    });
+  const stop = (): void => {
+    mode = "stopped";
+    cut();
+  };
+  /** @returns whether this reply is the one to lose */
+  const losesReply = (pair: Pair): boolean => {
+    if (repliesLeft === undefined || !pair.wasAsked) return false;
+    pair.wasAsked = false;
+    return repliesLeft-- === 0;
+  };
+  const forward = (from: Socket, to: Socket): void => {
     from.on("error", () => to.destroy());
-    from.on("close", () => {
-      sockets.delete(from);
-      to.destroySoon(); // what came before the end goes out
-    });
-    if (isFrozen) from.pause();
+    from.on("close", () => to.destroySoon()); // what came before the end still goes out
   };
   const server = createServer((client) => {
-    if (isStopped) return void client.resetAndDestroy();
-    const upstream = connect(typeof port === "function" ? port() : port, host);
-    pass(client, upstream, false);
-    pass(upstream, client, true);
+    client.on("error", () => {});
+    const upstreamPort = typeof port === "function" ? port() : port;
+    if (mode === "stopped" || !isPort(upstreamPort)) return void client.resetAndDestroy();
+    if (mode === "muted") {
+      mutedClients.add(client.resume().unref());
+      client.on("close", () => mutedClients.delete(client));
+      return;
+    }
+    const upstream = connect(upstreamPort, host);
+    const pair: Pair = { client, upstream, wasAsked: false };
+    pairs.add(pair);
+    client.on("data", (data) => {
+      pair.wasAsked = true;
+      upstream.write(data);
+    });
+    upstream.on("data", (data) => {
+      if (losesReply(pair)) stop();
+      else client.write(data);
+    });
+    forward(client, upstream);
+    forward(upstream, client);
+    client.on("close", () => pairs.delete(pair));
+    if (mode === "frozen") pause(pair);
   });
   server.listen(0, "127.0.0.1").unref();
   await once(server, "listening");
@@ -63,23 +95,26 @@ export async function startProxy(host: string, port: number | (() => number)): P
   return {
     port: (server.address() as AddressInfo).port,
     cut,
-    loseReply() {
-      losesReply = true;
+    loseReply(skip = 0) {
+      for (const pair of pairs) pair.wasAsked = false;
+      repliesLeft = skip;
     },
-    stop() {
-      isStopped = true;
+    stop,
+    freeze() {
+      mode = "frozen";
+      for (const pair of pairs) pause(pair);
+    },
+    mute() {
+      mode = "muted";
       cut();
     },
-    start() {
-      isStopped = false;
-    },
-    freeze() {
-      isFrozen = true;
-      for (const socket of sockets) socket.pause();
-    },
-    thaw() {
-      isFrozen = false;
-      for (const socket of sockets) socket.resume();
+    restore() {
+      mode = "pass";
+      repliesLeft = undefined;
+      for (const { client, upstream } of pairs) {
+        client.resume();
+        upstream.resume();
+      }
     },
     async close() {
       cut();
@@ -87,4 +122,14 @@ export async function startProxy(host: string, port: number | (() => number)): P
       await once(server, "close");
     },
   };
+}
+
+function pause({ client, upstream }: Pair): void {
+  client.pause();
+  upstream.pause();
+}
+
+/** A test's server that has not started yet, or is gone, has none. */
+function isPort(port: unknown): port is number {
+  return Number.isInteger(port) && (port as number) > 0 && (port as number) < 65_536;
 }

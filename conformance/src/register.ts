@@ -3,32 +3,31 @@ import { type Case, paragraphOf } from "./case.js";
 import { type RunOptions, select } from "./run.js";
 import { limitOf, runCase } from "./run-case.js";
 
-/** What any test runner has: vitest, jest, mocha, node:test. */
+/** The functions of a test runner: vitest, jest, mocha, node:test. */
 export interface TestRunner {
   describe(name: string, register: () => void): unknown;
   it: RegisterTest & {
-    /** Registers a test that is not run, where the runner has that. */
+    /** Registers a skipped test, if the runner has that. */
     skip?: RegisterTest;
   };
 }
 
 /**
  * Registers one test.
- * @param name what it shows
+ * @param name what it tests
  * @param run runs it
- * @param timeoutMs how long it may take, in milliseconds, where the runner takes that
+ * @param timeoutMs how long it may take, in milliseconds, if the runner supports that
  */
 export type RegisterTest = (name: string, run: () => Promise<void>, timeoutMs?: number) => unknown;
 
-/** What a runner's limit is above the case's own, which ends it with a message: opening and closing have theirs. */
-const BESIDE_THE_CASE_MS = 300_000;
+/** The runner's limit is this much longer than the case's, which ends it with a message: opening and closing need time too. */
+const MARGIN_MS = 300_000;
 
 /**
- * Registers the kit's cases with a test runner: await it at the top level of a test file.
+ * Registers the kit's cases with a test runner. Await it at the top level of a test file.
  *
- * A case that does not apply to the store, by what it declares, is registered as skipped, with the reason in
- * its name. `CONFORMANCE_ONLY=3.4,5`, `CONFORMANCE_SEED` and `CONFORMANCE_ROUNDS` in the environment go before
- * the options.
+ * A case that does not apply to the store is registered as skipped, with the reason in its name.
+ * `CONFORMANCE_ONLY=3.4,5`, `CONFORMANCE_SEED` and `CONFORMANCE_ROUNDS` in the environment override the options.
  * @param moduleUrl the URL of the store's module
  * @param runner the functions of the test runner
  * @param options what to run, and how
@@ -50,20 +49,14 @@ export async function registerConformance(
           const reason = reasonNotToRun(test, candidate);
           const title = `${paragraphOf(test)} ${test.name}`;
           if (reason !== undefined) (it.skip ?? it)(`${title} (not applicable: ${reason})`, async () => {});
-          else
-            register(
-              it,
-              title,
-              () => runCase(test, candidate),
-              limitOf(test, candidate) + BESIDE_THE_CASE_MS,
-            );
+          else register(it, title, () => runCase(test, candidate), limitOf(test, candidate) + MARGIN_MS);
         }
       });
     }
   });
 }
 
-/** So that a failure can be had again without a change to the test file. */
+/** So that a failure can be repeated without changing the test file. */
 function fromEnvironment(): Omit<RunOptions, "onProgress"> {
   const { CONFORMANCE_ONLY, CONFORMANCE_SEED, CONFORMANCE_ROUNDS } = process.env;
   return {
@@ -75,15 +68,15 @@ function fromEnvironment(): Omit<RunOptions, "onProgress"> {
 
 function count(name: string, text: string): number {
   if (/^\d+$/.test(text)) return Number(text);
-  throw new ModuleError(`${name} must be a whole number.`);
+  throw new ModuleError(`${name} must be an integer of 0 or more.`);
 }
 
 function sectionOf(test: Case): string {
   return paragraphOf(test).split(".")[0]!;
 }
 
-// A limit as third argument is what vitest and jest take; node:test takes options second, and has no limit by
-// itself; mocha's is set from within.
+// vitest and jest take the limit as third argument. node:test takes options second, and has no limit by default. In mocha
+// the test itself sets the limit.
 function register(it: RegisterTest, title: string, run: () => Promise<void>, limitMs: number): void {
   const test = function (this: { timeout?: unknown } | undefined): Promise<void> {
     if (typeof this?.timeout === "function") this.timeout(limitMs);

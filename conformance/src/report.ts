@@ -3,15 +3,15 @@ import type { CaseResult, Report } from "./run.js";
 
 type Counts = Readonly<Record<CaseResult["status"], number>>;
 
-/** So many failures are told in full: who has more of them mends the first ones first. */
+/** How many failures are shown in full: one fixes the first ones first. */
 const IN_FULL = 20;
 
-/** More paragraphs than so many are as good as all. */
+/** More failing paragraphs than this are not listed in the command to repeat. */
 const MANY = 8;
 
 /**
- * The report for a terminal: a line per paragraph, then each failure in full.
- * @param rounds where the run had its own number of them
+ * The report for a terminal: a line for each paragraph, then each failure in full.
+ * @param rounds the run's own number of rounds, if it had one
  */
 export function textOf(report: Report, rounds?: number | undefined): string {
   const { summary, cases, seed } = report;
@@ -28,7 +28,7 @@ export function textOf(report: Report, rounds?: number | undefined): string {
   }
   const others = failures.slice(IN_FULL);
   if (others.length > 0) {
-    lines.push("", `And ${others.length} more, which --only tells in full:`);
+    lines.push("", `And ${others.length} more. Use --only to see them in full:`);
     lines.push(...others.map(({ paragraph, name }) => `✗ ${paragraph} ${name}`));
   }
   lines.push(
@@ -40,7 +40,7 @@ export function textOf(report: Report, rounds?: number | undefined): string {
     const only = paragraphs.length > MANY ? [] : paragraphs.map((one) => `--only ${one}`);
     const again = [...only, `--seed ${seed}`];
     if (rounds !== undefined) again.push(`--rounds ${rounds}`);
-    lines.push(`These again: ${again.join(" ")}`);
+    lines.push(`To repeat: ${again.join(" ")}`);
   }
   return lines.join("\n");
 }
@@ -54,7 +54,7 @@ function notes({ passed, failed, "not-applicable": skipped }: Counts): string {
   return parts.join(", ");
 }
 
-/** A table for a README: a line per section. */
+/** A table for a README: a line for each section. */
 export function markdownOf(report: Report): string {
   const rows = groups(report, ({ paragraph }) => paragraph.split(".")[0]!).map(([section, results]) => {
     const counts = count(results);
@@ -80,7 +80,7 @@ export function markdownOf(report: Report): string {
   ].join("\n");
 }
 
-/** JUnit's XML, which continuous integration servers read. */
+/** JUnit XML, for continuous integration servers. */
 export function junitOf(report: Report): string {
   const cases = report.cases.map(({ paragraph, name, status, message }) => {
     const open = `  <testcase classname="${xml(report.store)} ${xml(paragraph)}" name="${xml(name)}"`;
@@ -101,7 +101,7 @@ export function junitOf(report: Report): string {
   ].join("\n");
 }
 
-/** What was expected and what came, on one line. */
+/** What was expected and what happened, on one line. */
 function summaryOf(message: string): string {
   return message
     .slice(Math.max(0, message.lastIndexOf("\nexpected:")))
@@ -133,7 +133,7 @@ const ESCAPES: Readonly<Record<string, string>> = {
 };
 
 function xml(text: string): string {
-  // XML 1.0 has no place for control characters, not even escaped
+  // XML 1.0 can't contain control characters, not even escaped.
   const printable = [...text].map((character) =>
     character < " " && !"\n\t".includes(character) ? "?" : character,
   );

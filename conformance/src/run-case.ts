@@ -15,7 +15,7 @@ export function limitOf({ timeoutMs = CASE_TIMEOUT_MS, roundMs = 0 }: Case, { ro
   return timeoutMs + roundMs * rounds;
 }
 
-/** Runs a case on a fresh space, and leaves nothing behind. Rejects with what the case found. */
+/** Runs a case on a fresh space and cleans up. Rejects with what the case found wrong. */
 export async function runCase(test: Case, candidate: Candidate): Promise<void> {
   const space = await newSpace();
   const trace = new Trace();
@@ -33,9 +33,10 @@ export async function runCase(test: Case, candidate: Candidate): Promise<void> {
       await inTime(Promise.resolve(module.open(space, options)), CASE_TIMEOUT_MS, "open()"),
       options && `open(space, ${show(options)})`,
     );
-  const openOn = async (client: unknown): Promise<TokenStore> => {
+  const openOn = async (client: unknown, options?: OpenOptions): Promise<TokenStore> => {
     if (module.client === undefined) throw new Error("The module has no client.");
-    return add(await module.client.store(client, space), "client.store(client, space)");
+    const call = options === undefined ? "" : `, ${show(options)}`;
+    return add(await module.client.store(client, space, options), `client.store(client, space${call})`);
   };
   try {
     const kit: Kit = {
@@ -50,17 +51,17 @@ export async function runCase(test: Case, candidate: Candidate): Promise<void> {
     };
     await inTime(test.run(kit), limitOf(test, candidate), "the case");
   } catch (error) {
-    throw tell(test, trace, error);
+    throw failureOf(test, trace, error);
   } finally {
     for (const end of endings.reverse()) await end();
-    // a store that can't close is told by the cases of 5.4, not by every case
+    // If a store can't close, the cases of 5.4 report that, not every case.
     await Promise.allSettled(stores.map((store) => inTime(store.close(), CASE_TIMEOUT_MS)));
     await removeSpace(candidate.module, space);
   }
 }
 
-/** The whole story of a failure, in terms of the contract and of calls to the store. */
-function tell(test: Case, trace: Trace, error: unknown): Error {
+/** The whole failure: what the contract says, the calls to the store, what was expected and what happened. */
+function failureOf(test: Case, trace: Trace, error: unknown): Error {
   const isFinding = error instanceof Finding;
   const message = [
     `contract: ${quote(test.checks).join("\n          ")}`,
@@ -68,9 +69,9 @@ function tell(test: Case, trace: Trace, error: unknown): Error {
     ...trace.lines.map((line) => `    ${line}`),
     isFinding ? error.message : `expected: no error\ncame:     ${show(error)}`,
   ].join("\n");
-  // where the store's own error came, it tells the place; the kit's own lines are of no use to who wrote the store
-  const told = new Error(message, isFinding ? undefined : { cause: error });
-  told.name = "ConformanceFailure";
-  told.stack = `${told.name}: ${message}`;
-  return told;
+  // The stack of the store's own error is useful to its author; the kit's own stack is not.
+  const failure = new Error(message, isFinding ? undefined : { cause: error });
+  failure.name = "ConformanceFailure";
+  failure.stack = `${failure.name}: ${message}`;
+  return failure;
 }

@@ -7,46 +7,46 @@ import { isError } from "./show.js";
 
 /** What to run, and how. */
 export interface RunOptions {
-  /** Only these parts: `3` for a section, `3.4` for a paragraph, `3.4a` for the cases of one sentence. */
+  /** Only these parts: `3` is a section, `3.4` a paragraph, `3.4a` a sentence. */
   readonly only?: readonly string[] | undefined;
-  /** Repeats what a run with this seed did. */
+  /** Repeats the random choices of the run with this seed. */
   readonly seed?: number | undefined;
-  /** How often each kill test kills; 3 unless told otherwise. */
+  /** How often each kill test kills; 3 by default. */
   readonly rounds?: number | undefined;
-  /** Is told of each case when it is done. */
+  /** Called after each case. */
   readonly onProgress?: ((result: CaseResult, done: number, total: number) => void) | undefined;
 }
 
-/** What came of one case. */
+/** The result of one case. */
 export interface CaseResult {
-  /** What the case shows. */
+  /** What the case tests. */
   readonly name: string;
-  /** The paragraph of the contract that it stands in, such as `3.4`. */
+  /** The paragraph of the contract that it belongs to, such as `3.4`. */
   readonly paragraph: string;
-  /** What came of it. */
+  /** Whether it passed. */
   readonly status: "passed" | "failed" | "not-applicable";
-  /** Why it failed or did not apply; empty where it passed. */
+  /** Why it failed or did not apply; empty if it passed. */
   readonly message: string;
 }
 
-/** What came of a run. */
+/** The result of a run. */
 export interface Report {
-  /** The name that the module gives. */
+  /** The module's name for the store. */
   readonly store: string;
   /** What the store declares. */
   readonly capabilities: Capabilities;
-  /** Repeats what was random, with {@link RunOptions.seed}. */
+  /** Pass it as {@link RunOptions.seed} to repeat the random choices. */
   readonly seed: number;
-  /** How many cases there were of each status. */
+  /** How many cases had each status. */
   readonly summary: { readonly passed: number; readonly failed: number; readonly notApplicable: number };
-  /** All of them, in the order of the contract. */
+  /** All results, in the order of the contract. */
   readonly cases: readonly CaseResult[];
 }
 
 /**
- * Chooses cases.
+ * Selects cases.
  * @param only as {@link RunOptions.only}
- * @returns the cases of these parts of the contract; all of them where none is named
+ * @returns the cases of these parts of the contract; all cases if none is named
  */
 export function select(only: readonly string[] = []): Case[] {
   if (only.length === 0) return [...allCases];
@@ -62,7 +62,7 @@ export function select(only: readonly string[] = []): Case[] {
  * Runs the kit without a test runner.
  * @param moduleUrl the URL of the store's module
  * @param options what to run, and how
- * @returns what came of each case; a failed one is no rejection
+ * @returns the result of each case. A failed case does not reject
  */
 export async function runConformance(moduleUrl: string | URL, options: RunOptions = {}): Promise<Report> {
   const candidate = await loadCandidate(moduleUrl, options);

@@ -1,6 +1,6 @@
 import type { TokenInput } from "@tokenkeep/core";
 
-/** The properties that hold text of any kind. */
+/** The properties that hold any text. */
 export const TEXT_PROPERTIES = [
   "clientId",
   "clientSecret",
@@ -8,14 +8,25 @@ export const TEXT_PROPERTIES = [
   "grantToken",
   "refreshToken",
   "accessToken",
+  "scope",
+  "tokenType",
+  "idToken",
   "apiDomain",
+  "issuer",
 ] as const;
+
+/** The properties that logs and JSON mask. */
+export const SECRETS = ["clientSecret", "grantToken", "refreshToken", "accessToken", "idToken"] as const;
+
+/** The times that a caller can give. */
+export const TIMES = ["expiresAt", "refreshTokenExpiresAt"] as const;
 
 /** The three kinds of token value. */
 export const TOKEN_KINDS = ["grantToken", "refreshToken", "accessToken"] as const;
 
-/** A token with every property that a caller can give but the id; another `tag`, other values throughout. */
+/** A token with every property that a caller can give except the id. Another `tag` changes every value. */
 export function whole(tag: string): TokenInput & { userSignature: { name: string } } {
+  const seconds = [...tag].reduce((sum, character) => sum + (character.codePointAt(0) ?? 0), 0);
   return {
     userSignature: { name: `${tag}@example.com` },
     clientId: `client-${tag}`,
@@ -23,13 +34,20 @@ export function whole(tag: string): TokenInput & { userSignature: { name: string
     redirectUrl: `https://example.com/${tag}`,
     grantToken: `grant-${tag}`,
     refreshToken: `refresh-${tag}`,
+    refreshTokenExpiresAt: 1_924_992_000_456 + seconds * 1000,
     accessToken: `access-${tag}`,
-    expiresAt: 1_893_456_000_123,
+    expiresAt: 1_893_456_000_123 + seconds * 1000,
+    scope: `read write:${tag}`,
+    tokenType: `Bearer-${tag}`,
+    idToken: `id-token-${tag}`,
     apiDomain: `https://api.example/${tag}`,
+    issuer: `https://issuer.example/${tag}`,
+    refreshState: { tag, failures: 1 },
+    metadata: { tag, nested: { list: [1, null, "two", true] } },
   };
 }
 
-/** Text that a careless store takes for something else than text. */
+/** Text that a careless store would interpret. */
 export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ["single quotes", "O'Brien''s"],
   ["double quotes and backslashes", 'a"b\\"c\\\\'],
@@ -60,7 +78,7 @@ export const HOSTILE: readonly (readonly [what: string, text: string])[] = [
   ["a surrogate pair's edges", "\ud7ff\ue000"],
 ];
 
-/** Pairs of text that are not the same, though a collation or a trim may say so. */
+/** Pairs of text that differ, although some collation or trimming makes them equal. */
 export const LOOKALIKES: readonly (readonly [what: string, one: string, other: string])[] = [
   ["case", "1000.abcDEF", "1000.ABCdef"],
   ["an accent", "jose", "jos\u00e9"],

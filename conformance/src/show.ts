@@ -1,10 +1,12 @@
 import { types } from "node:util";
 
-/** The longest string that is shown whole. */
+/** The longest string that is shown in full. */
 const LONGEST = 80;
+/** How deep nested values are shown; a cycle ends there too. */
+const DEEPEST = 5;
 
-/** A value as a person would write it in a call: short, on one line, tokens with their secrets. */
-export function show(value: unknown): string {
+/** A value as one would write it in a call: short, on one line. Tokens are shown with their secrets. */
+export function show(value: unknown, depth = 0): string {
   if (typeof value === "string") {
     if (value.length <= LONGEST) return JSON.stringify(value);
     return `${JSON.stringify(value.slice(0, LONGEST / 2))}… (${value.length} UTF-16 units)`;
@@ -14,30 +16,37 @@ export function show(value: unknown): string {
   if (typeof value === "function") return value.name === "" ? "() => …" : value.name;
   if (typeof value !== "object" || value === null) return String(value);
   if (isError(value)) return showError(value);
-  if (Array.isArray(value)) return showList(value);
+  if (depth > DEEPEST) return "…";
+  if (Array.isArray(value)) return showList(value, depth);
   if (value instanceof AbortSignal) return value.aborted ? "(aborted signal)" : "(signal)";
   if (value instanceof Date) return `new Date(${value.getTime()})`;
   const toPlain: unknown = (value as { toPlain?: unknown }).toPlain;
-  if (typeof toPlain === "function") return showProperties(toPlain.call(value) as object, true);
-  return showProperties(value, false);
+  if (typeof toPlain === "function") return showToken(toPlain.call(value) as object);
+  return showProperties(Object.entries(value), depth);
 }
 
-/** Whether it is an error, of a test runner's realm too: in jest, what Node throws is no `Error` of the test's. */
+/** Whether it is an error, also of another realm: in jest, Node's errors are not instances of the test's `Error`. */
 export function isError(value: unknown): value is Error {
   return value instanceof Error || types.isNativeError(value);
 }
 
-function showList(values: readonly unknown[]): string {
-  const shown = values.slice(0, 10).map(show);
+function showList(values: readonly unknown[], depth: number): string {
+  const shown = values.slice(0, 10).map((value) => show(value, depth + 1));
   if (values.length > shown.length) shown.push(`… ${values.length} in all`);
   return `[${shown.join(", ")}]`;
 }
 
-function showProperties(value: object, skipsNull: boolean): string {
-  const parts: string[] = [];
-  for (const [key, part] of Object.entries(value)) {
-    if (!skipsNull || part !== null) parts.push(`${key}: ${show(part)}`);
-  }
+/** Without what is absent, and without the times of its saves, which are never the same. */
+function showToken(plain: object): string {
+  return showProperties(Object.entries(plain).filter(([name, value]) => value !== null && !isTime(name)));
+}
+
+function isTime(name: string): boolean {
+  return name === "createdAt" || name === "savedAt";
+}
+
+function showProperties(entries: readonly [string, unknown][], depth = 0): string {
+  const parts = entries.map(([key, part]) => `${key}: ${show(part, depth + 1)}`);
   return parts.length === 0 ? "{}" : `{ ${parts.join(", ")} }`;
 }
 
@@ -46,14 +55,14 @@ function showError(error: Error): string {
   return `${error.name}${code === undefined ? "" : ` ${String(code)}`}: ${error.message}`;
 }
 
-/** So many properties that came as they were given are told in two words. */
+/** At least this many properties that are as given are abbreviated. */
 const SAME = 3;
 
-/** What a call came to, where `given` is its argument: a token that was given is not shown once more. */
+/** The result of a call. Properties that the call was given are not shown again. */
 export function showAnswer(answer: unknown, given: unknown): string {
   const toPlain: unknown = (answer as { toPlain?: unknown } | null)?.toPlain;
   if (typeof toPlain !== "function" || typeof given !== "object" || given === null) return show(answer);
-  const came = Object.entries(toPlain.call(answer) as object);
+  const came = Object.entries(toPlain.call(answer) as object).filter(([name]) => !isTime(name));
   const asked = given as Readonly<Record<string, unknown>>;
   const isAsGiven = ([name, value]: [string, unknown]): boolean =>
     value !== null && show(asked[name]) === show(value);

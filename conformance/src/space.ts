@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Space, StoreModule } from "./case.js";
 
-/** A space that nobody has used. */
+/** A new, empty space. */
 export async function newSpace(): Promise<Space> {
   return {
     id: `tk_${randomBytes(8).toString("hex")}`,

@@ -2,17 +2,17 @@ import type { TokenStore } from "@tokenkeep/core";
 import { Finding } from "./expect.js";
 import { show, showAnswer } from "./show.js";
 
-/** How many of the last calls a failure message shows. */
+/** How many of the last calls a failure shows. */
 const SHOWN = 25;
-/** A call and its result stand on one line of at most so many characters, or on two. */
+/** A call and its result are on one line if it is no longer than this. */
 const LONGEST = 110;
 
-/** What a case did, with what came of it. */
+/** The calls of a case, with their results. */
 export class Trace {
   readonly #calls: { call: string; result: string; times: number }[] = [];
   #dropped = 0;
 
-  /** @returns tells what came of it */
+  /** @returns a function that records the result */
   add(call: string): (result: string) => void {
     this.#mergeLast();
     const line = { call, result: "(has not ended)", times: 1 };
@@ -23,7 +23,7 @@ export class Trace {
     };
   }
 
-  /** A reader that looks again and again and sees the same is one line. */
+  /** Repeated calls with the same result become one line. */
   #mergeLast(): void {
     const [before, last] = this.#calls.slice(-2);
     if (before === undefined || last === undefined) return;
@@ -49,34 +49,34 @@ export class Trace {
   }
 }
 
-/** The same store, with each call to it noted under the name `as`. */
+/** The same store, with each call to it recorded under the name `as`. */
 export function traced(store: TokenStore, as: string, trace: Trace): TokenStore {
   return new Proxy(store, {
     get(target, property) {
-      // not the proxy as receiver: private fields would not be found on it
+      // With the proxy as receiver, private fields would not be found.
       const value: unknown = Reflect.get(target, property, target);
       if (typeof value !== "function") return value;
       return (...args: unknown[]): unknown => {
-        // toString, toJSON and the like are no calls that a case makes
+        // Inspecting a store calls toString, toJSON and the like: not calls that a case makes.
         if (typeof property === "string" && /^to(?!kens$)/.test(property)) return value.apply(target, args);
-        const tell = trace.add(`${as}${nameOf(property)}(${args.map(show).join(", ")})`);
+        const record = trace.add(`${as}${nameOf(property)}(${args.map((arg) => show(arg)).join(", ")})`);
         let result: unknown;
         try {
           result = value.apply(target, args);
         } catch (error) {
-          tell(`throws ${show(error)}`);
+          record(`throws ${show(error)}`);
           throw error;
         }
         if (isPromise(result)) {
           result.then(
-            (settled) => tell(showAnswer(settled, args[0])),
+            (settled) => record(showAnswer(settled, args[0])),
             (error) =>
-              tell(error instanceof Finding ? "rejects, as told below" : `rejects with ${show(error)}`),
+              record(error instanceof Finding ? "rejects, see below" : `rejects with ${show(error)}`),
           );
           return result;
         }
-        if (property === "tokens" && isIterator(result)) return counted(result, tell);
-        tell(show(result));
+        if (property === "tokens" && isIterator(result)) return counted(result, record);
+        record(show(result));
         return result;
       };
     },
@@ -93,17 +93,17 @@ const isIterator = (value: unknown): value is AsyncIterator<unknown> =>
   typeof (value as { next?: unknown } | null | undefined)?.next === "function" &&
   typeof (value as Partial<AsyncIterableIterator<unknown>>)[Symbol.asyncIterator] === "function";
 
-/** The same iterator; tells how many have come out of it. */
-function counted(iterator: AsyncIterator<unknown>, tell: (result: string) => void): AsyncIterator<unknown> {
+/** The same iterator; records how many tokens it has returned. */
+function counted(iterator: AsyncIterator<unknown>, record: (result: string) => void): AsyncIterator<unknown> {
   let count = 0;
   const outcome = async (step: Promise<IteratorResult<unknown>> | undefined) => {
     try {
       const result = await step;
       if (result?.done === false) count++;
-      tell(`${count} tokens${result?.done === false ? " so far" : ""}`);
+      record(`${count} tokens${result?.done === false ? " so far" : ""}`);
       return result ?? { done: true as const, value: undefined };
     } catch (error) {
-      tell(`${count} tokens, then rejects with ${show(error)}`);
+      record(`${count} tokens, then rejects with ${show(error)}`);
       throw error;
     }
   };

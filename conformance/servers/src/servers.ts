@@ -14,8 +14,8 @@ interface ServerKind {
   readonly url: (host: string, port: number) => string;
   /** Resolves once the server answers a request of its own protocol. */
   readonly ping: (url: string) => Promise<unknown>;
-  /** Another image that has the server too, where `image` can't be had, and the script that starts it there. */
-  readonly substitute?: { readonly image: string; readonly script: string };
+  /** A server that this one stands in front of, and the variable of the container that takes its URL. */
+  readonly upstream?: { readonly name: ServerName; readonly variable: string };
 }
 
 const SQL = {
@@ -29,17 +29,21 @@ const REDIS = {
   ping: pingRedis,
 };
 
-const FERRETDB_IMAGE = "ghcr.io/ferretdb/ferretdb-eval:2";
-// FerretDB keeps its documents in PostgreSQL, so its image has one: here by itself, with a cluster of its own.
-const POSTGRES_ALONE = `
-  cd /tmp && printf %s "$POSTGRES_PASSWORD" >password && chmod 644 password
-  exec setpriv --reuid postgres --regid postgres --clear-groups sh -ec '
-    PATH=$(echo /usr/lib/postgresql/*/bin):$PATH
-    initdb -D cluster -U "$POSTGRES_USER" -A scram-sha-256 --pwfile password -E UTF8 --no-locale
-    echo "host all all all scram-sha-256" >>cluster/pg_hba.conf
-    exec postgres -D cluster -c listen_addresses="*" -c unix_socket_directories=/tmp'`;
-
-export type ServerName = "redis" | "valkey" | "mysql" | "mariadb" | "ferretdb" | "postgres" | "mongodb";
+const POSTGRES = {
+  port: 5432,
+  url: (host: string, port: number) => `postgres://tokenkeep:test-password@${host}:${port}/postgres`,
+  ping: pingPostgres,
+};
+/** The name of a server that {@link startServer} starts. */
+export type ServerName =
+  | "redis"
+  | "valkey"
+  | "mysql"
+  | "mariadb"
+  | "ferretdb"
+  | "postgres"
+  | "pgbouncer"
+  | "mongodb";
 
 const KINDS: Readonly<Record<ServerName, ServerKind>> = {
   redis: { variable: "REDIS_URL", image: "redis:8", ...REDIS },
@@ -58,7 +62,7 @@ const KINDS: Readonly<Record<ServerName, ServerKind>> = {
   },
   ferretdb: {
     variable: "FERRETDB_URL",
-    image: FERRETDB_IMAGE,
+    image: "ghcr.io/ferretdb/ferretdb-eval:2",
     port: 27017,
     environment: { POSTGRES_USER: "tokenkeep", POSTGRES_PASSWORD: "test-password" },
     url: (host: string, port: number) => `mongodb://tokenkeep:test-password@${host}:${port}/tokenkeep`,
@@ -66,12 +70,16 @@ const KINDS: Readonly<Record<ServerName, ServerKind>> = {
   },
   postgres: {
     variable: "POSTGRES_URL",
-    image: "postgres:17",
-    port: 5432,
+    image: "postgres:18",
     environment: { POSTGRES_USER: "tokenkeep", POSTGRES_PASSWORD: "test-password" },
-    url: (host: string, port: number) => `postgres://tokenkeep:test-password@${host}:${port}/postgres`,
-    ping: pingPostgres,
-    substitute: { image: FERRETDB_IMAGE, script: POSTGRES_ALONE },
+    ...POSTGRES,
+  },
+  pgbouncer: {
+    variable: "PGBOUNCER_URL",
+    image: "edoburu/pgbouncer:latest",
+    environment: { POOL_MODE: "transaction", AUTH_TYPE: "scram-sha-256" },
+    upstream: { name: "postgres", variable: "DATABASE_URL" },
+    ...POSTGRES,
   },
   mongodb: {
     variable: "MONGODB_URL",
@@ -120,6 +128,7 @@ export async function startServer(name: ServerName, mount?: Mount): Promise<Test
     await untilItAnswers(kind, url);
     return { name, url, container: undefined, stop: async () => {} };
   }
+  if (kind.upstream !== undefined) return startBehind(name, kind, kind.upstream);
   const container = await startContainer(name, kind);
   try {
     const mapped = kind.url(await addressOf(container), container.getMappedPort(kind.port));
@@ -127,6 +136,28 @@ export async function startServer(name: ServerName, mount?: Mount): Promise<Test
     return { name, url: mapped, container, stop: async () => void (await container.stop()) };
   } catch (error) {
     await container.stop();
+    throw error;
+  }
+}
+
+async function startBehind(
+  name: ServerName,
+  { upstream: _, ...kind }: ServerKind,
+  upstream: NonNullable<ServerKind["upstream"]>,
+): Promise<TestServer> {
+  const { port, url } = KINDS[upstream.name];
+  const behind = await startContainer(upstream.name, KINDS[upstream.name]);
+  try {
+    const address = url(behind.getIpAddress("bridge"), port);
+    await untilItAnswers(KINDS[upstream.name], url(await addressOf(behind), behind.getMappedPort(port)));
+    const environment = { ...kind.environment, [upstream.variable]: address };
+    const container = await startContainer(name, { ...kind, environment });
+    const mapped = kind.url(await addressOf(container), container.getMappedPort(kind.port));
+    const stop = async () => void (await Promise.all([container.stop(), behind.stop()]));
+    await untilItAnswers(kind, mapped);
+    return { name, url: mapped, container, stop };
+  } catch (error) {
+    await behind.stop();
     throw error;
   }
 }
@@ -148,14 +179,6 @@ async function startContainer(name: ServerName, kind: ServerKind): Promise<Start
   try {
     return await containerOf(kind).start();
   } catch (error) {
-    if (kind.substitute !== undefined) {
-      const { substitute, ...rest } = kind;
-      return startContainer(name, {
-        ...rest,
-        image: substitute.image,
-        entrypoint: ["sh", "-c", substitute.script],
-      });
-    }
     throw new ServerNotAvailable(
       `${name} was NOT RUN: the image ${kind.image} can't be pulled or started here ` +
         `(${firstLine(error)}). Make it available, or set ${kind.variable} to a server's URL.`,

@@ -25,7 +25,7 @@ export const capabilities: Case[] = [
   ),
   {
     checks: ["8.1b"],
-    name: "each store of a module declares the same, before and after use",
+    name: "all stores of a module declare the same, before and after use",
     async run({ store, open }) {
       const before = { ...store.capabilities };
       await store.saveToken({ refreshToken: "r" });
@@ -35,7 +35,7 @@ export const capabilities: Case[] = [
   },
   {
     checks: ["8.1c", "7.2h"],
-    name: "without revisions, ifRevision is ERR_UNSUPPORTED and saves nothing",
+    name: "without revisions, ifRevision is ERR_UNSUPPORTED, and nothing is saved or deleted",
     lacks: ["revisions"],
     async run({ store }) {
       await store.saveToken({ id: "one", refreshToken: "r" });
@@ -43,12 +43,13 @@ export const capabilities: Case[] = [
         () => store.saveToken({ id: "one", accessToken: "a" }, { ifRevision: 1 }),
         "ERR_UNSUPPORTED",
       );
+      await expectRejection(() => store.deleteToken("one", { ifRevision: 1 }), "ERR_UNSUPPORTED");
       expectToken(await store.findTokenById("one"), { id: "one", refreshToken: "r" });
     },
   },
   {
     checks: ["8.1c", "7.2h"],
-    name: "without locks, withLock is ERR_UNSUPPORTED and does not run the work",
+    name: "without locks, withLock is ERR_UNSUPPORTED, and work does not run",
     lacks: ["locks"],
     async run({ store }) {
       let ran = false;

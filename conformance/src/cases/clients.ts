@@ -1,8 +1,8 @@
 import type { Case, Kit } from "../case.js";
 import { check, expectRejection, expectToken } from "../expect.js";
 
-/** A client as the caller would have it. It is closed when the case ends. */
-async function openClient({ module, space, note, onEnd }: Kit): Promise<unknown> {
+/** A caller's client. It is closed when the case ends. */
+export async function openClient({ module, space, note, onEnd }: Kit): Promise<unknown> {
   note("client = client.open(space)")("");
   const client = await module.client?.open(space);
   onEnd(async () => void (await module.client?.close(client)));
@@ -11,13 +11,13 @@ async function openClient({ module, space, note, onEnd }: Kit): Promise<unknown>
 
 async function stillOpen({ module }: Kit, client: unknown): Promise<void> {
   const isOpen = (await module.client?.isOpen(client)) === true;
-  check(isOpen, "a client of the caller's own that is open after store.close()", "one that is closed");
+  check(isOpen, "a caller's client that is still open after store.close()", "one that is closed");
 }
 
 export const clients: Case[] = [
   {
     checks: ["5.1b", "5.4c"],
-    name: "close() leaves a client of the caller's own open, though the store is closed",
+    name: "close() leaves a caller's client open",
     needsClient: true,
     async run(kit) {
       const client = await openClient(kit);
@@ -33,7 +33,7 @@ export const clients: Case[] = [
   },
   {
     checks: ["5.1b"],
-    name: "of two stores on one client, one closes and the other works on; one that was never used closes nothing",
+    name: "a store on a shared client can be closed while another keeps working, also if it was never used",
     needsClient: true,
     async run(kit) {
       const client = await openClient(kit);

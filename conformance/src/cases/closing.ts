@@ -2,14 +2,17 @@ import type { Case, Kit } from "../case.js";
 import { check, expectRejection, expectToken, same } from "../expect.js";
 import { startChild } from "../processes/index.js";
 
-/** Generous: only a process that something keeps alive is still there after it. */
+/** Generous: after this, only a process that something keeps alive still runs. */
 const EXIT_WITHIN_MS = 15_000;
 
-/** Every method of a store, called in a way that would succeed. */
+const importable = { id: "closing-id", refreshToken: "r", revision: 1, createdAt: 1, savedAt: 1 };
+
+/** Every method of a store, called so that it would succeed. */
 const CALLS: Readonly<Record<string, (store: Kit["store"]) => Promise<unknown>>> = {
   findToken: (store) => store.findToken({ refreshToken: "closing-refresh" }),
   findTokenById: (store) => store.findTokenById("closing-id"),
   saveToken: (store) => store.saveToken({ refreshToken: "closing-new" }),
+  importToken: (store) => store.importToken(importable),
   deleteToken: (store) => store.deleteToken("closing-id"),
   deleteTokens: (store) => store.deleteTokens(),
   getTokens: (store) => store.getTokens(),
@@ -30,7 +33,7 @@ async function everyCallIsClosed(kit: Kit, store: Kit["store"]): Promise<void> {
 export const closing: Case[] = [
   {
     checks: ["5.4a"],
-    name: "close may be called twice, one after the other and at once",
+    name: "close can be called twice, in sequence and concurrently",
     async run(kit) {
       await kit.store.saveToken({ refreshToken: "closing-refresh" });
       await Promise.all([kit.store.close(), kit.store.close()]);
@@ -48,7 +51,7 @@ export const closing: Case[] = [
   },
   {
     checks: ["5.4c"],
-    name: "a store that was never used closes, and is closed then",
+    name: "a store that was never used can be closed, and is closed then",
     async run(kit) {
       const store = await kit.open();
       await store.close();
@@ -57,7 +60,7 @@ export const closing: Case[] = [
   },
   {
     checks: ["5.4b"],
-    name: "close waits for the saves that are under way",
+    name: "close waits for saves in progress",
     async run(kit) {
       const store = await kit.open();
       const settled: string[] = [];
@@ -70,12 +73,12 @@ export const closing: Case[] = [
       await store.close().then(() => settled.push("close"));
       await Promise.all(saves);
       const saved = Array.from({ length: 10 }, () => "save");
-      same(settled, [...saved, "close"], "what ended, in its order,");
+      same(settled, [...saved, "close"], "what ended, in order,");
     },
   },
   {
     checks: ["5.4b"],
-    name: "close lets finds and deletes that are under way end well",
+    name: "close lets finds and deletes in progress succeed",
     async run(kit) {
       const store = await kit.open();
       await store.saveToken({ id: "one", refreshToken: "r" });
@@ -91,7 +94,7 @@ export const closing: Case[] = [
   },
   {
     checks: ["5.4b"],
-    name: "saves that were under way at close are kept",
+    name: "saves in progress at close are kept",
     needs: ["durable"],
     async run(kit) {
       const store = await kit.open();
@@ -129,12 +132,12 @@ export const closing: Case[] = [
       await expectRejection(() => store.withLock("closing", () => "ran"), "ERR_STORE_CLOSED");
       finish();
       await Promise.all([held, closed]);
-      same(settled, ["work", "close"], "what ended, in its order,");
+      same(settled, ["work", "close"], "what ended, in order,");
     },
   },
   {
     checks: ["5.4d"],
-    name: "who waits for a lock when the store is closed gets ERR_STORE_CLOSED",
+    name: "a call that waits for a lock when the store is closed gets ERR_STORE_CLOSED",
     needs: ["locks"],
     async run(kit) {
       const store = await kit.open();
@@ -161,7 +164,7 @@ export const closing: Case[] = [
   },
   {
     checks: ["5.4f", "5.1c"],
-    name: "a closed store leaves nothing that keeps the process alive",
+    name: "a closed store leaves nothing behind that keeps the process alive",
     async run(kit) {
       const child = await startChild(kit);
       await child.run("save", { tokens: [{ refreshToken: "closing-refresh" }] });

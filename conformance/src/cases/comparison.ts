@@ -8,7 +8,7 @@ const user = (name: string): { userSignature: { name: string } } => ({ userSigna
 const texts: Case[] = LOOKALIKES.flatMap(([what, one, other]): Case[] => [
   {
     checks: ["2.7a"],
-    name: `${what} counts in a token, a user name and an id`,
+    name: `${what} matters in a token, a user name and an id`,
     async run({ store }) {
       const token = (text: string): TokenInput => ({
         id: text,
@@ -33,7 +33,7 @@ const texts: Case[] = LOOKALIKES.flatMap(([what, one, other]): Case[] => [
 const clients: Case[] = [
   {
     checks: ["2.7b"],
-    name: "client ids are compared exactly too",
+    name: "client ids are compared exactly",
     async run({ store }) {
       for (const [index, [, one, other]] of LOOKALIKES.entries()) {
         const name = `user-${index}`;
@@ -52,7 +52,7 @@ const clients: Case[] = [
 
 const injected: Case[] = (["userSignature", ...TEXT_PROPERTIES] as const).map((property) => ({
   checks: ["2.1a", "1.4c"],
-  name: `text that would widen a query in ${property} finds nobody`,
+  name: `text that could widen a query in ${property} finds nothing`,
   async run({ store }) {
     for (const tag of ["one", "two"]) await store.saveToken(whole(tag));
     for (const text of [

@@ -15,7 +15,7 @@ async function oneAtRevision(store: TokenStore, revision: number): Promise<void>
 export const concurrentSaves: Case[] = [
   {
     checks: ["3.5a", "3.4d"],
-    name: "50 saves of one new token at once leave one record at revision 50",
+    name: "50 concurrent saves of one new token leave one record at revision 50",
     async run({ store }) {
       const saved = await Promise.all(Array.from({ length: CALLERS }, () => store.saveToken(whole("one"))));
       await oneAtRevision(store, CALLERS);
@@ -30,7 +30,7 @@ export const concurrentSaves: Case[] = [
   },
   {
     checks: ["3.5a", "3.5c"],
-    name: "50 updates at once through an id leave one record at revision 51, and the last is whole",
+    name: "50 concurrent updates by id leave one record at revision 51, and the last is whole",
     async run({ store }) {
       await store.saveToken({ id: "one", refreshToken: "r" });
       await Promise.all(
@@ -55,7 +55,7 @@ export const concurrentSaves: Case[] = [
   },
   {
     checks: ["3.5b"],
-    name: "saves of different properties of one record at once lose none of them",
+    name: "concurrent saves of different properties of one record lose none of them",
     async run({ store }) {
       await store.saveToken({ id: "one", grantToken: "g" });
       await Promise.all([
@@ -79,7 +79,7 @@ export const concurrentSaves: Case[] = [
   },
   {
     checks: ["3.5b"],
-    name: "20 users saved for the first time at once are all kept",
+    name: "20 users saved concurrently for the first time are all kept",
     async run({ store }) {
       await Promise.all(Array.from({ length: 20 }, (_, n) => store.saveToken(whole(`${n}`))));
       same((await store.getTokens()).length, 20, "the number of records");
@@ -122,7 +122,7 @@ export const concurrentSaves: Case[] = [
         read(() => store.findToken({ refreshToken: "r" })),
         read(async () => (await store.getTokens())[0]),
       ];
-      // a store that fails to write must not keep the readers going
+      // If a write fails, the readers must stop too.
       await Promise.all([
         writing.finally(() => {
           isDone = true;
@@ -133,7 +133,7 @@ export const concurrentSaves: Case[] = [
   },
   {
     checks: ["3.5d"],
-    name: "saves of one token through several stores at once all succeed",
+    name: "concurrent saves of one token through several stores all succeed",
     needs: ["shared"],
     async run({ store, open }) {
       const stores = [store, await open(), await open()];

@@ -4,8 +4,8 @@ import { TOKEN_KINDS, whole } from "../samples.js";
 
 export const conditionalSaves: Case[] = [
   {
-    checks: ["3.6a", "3.6b"],
-    name: "ifRevision saves at that revision, and only there",
+    checks: ["3.6a", "3.6b", "3.6f"],
+    name: "ifRevision saves at that revision, and at no other",
     needs: ["revisions"],
     async run({ store }) {
       const id = "one";
@@ -28,7 +28,7 @@ export const conditionalSaves: Case[] = [
   },
   {
     checks: ["3.6b"],
-    name: "ifRevision of a record that is not there is a conflict, and inserts nothing",
+    name: "ifRevision for a missing record is a conflict, and inserts nothing",
     needs: ["revisions"],
     async run({ store }) {
       await expectRejection(
@@ -40,8 +40,8 @@ export const conditionalSaves: Case[] = [
     },
   },
   {
-    checks: ["3.6a", "3.6b"],
-    name: "ifRevision counts whichever lookup leads to the record",
+    checks: ["3.6a", "3.6b", "3.6f"],
+    name: "ifRevision applies whichever lookup finds the record",
     needs: ["revisions"],
     async run({ store }) {
       const stored = { ...whole("one"), id: "one" };
@@ -49,7 +49,8 @@ export const conditionalSaves: Case[] = [
       let revision = 1;
       for (const property of ["userSignature", ...TOKEN_KINDS] as const) {
         const given = { [property]: stored[property], apiDomain: property };
-        await expectRejection(() => store.saveToken(given, { ifRevision: revision + 1 }), "ERR_CONFLICT");
+        const ifRevision = revision + 1;
+        await expectRejection(() => store.saveToken(given, { ifRevision }), "ERR_CONFLICT", { id: "one" });
         const saved = await store.saveToken(given, { ifRevision: revision });
         expectToken(saved, { ...stored, apiDomain: property, revision: ++revision });
       }
@@ -71,7 +72,7 @@ export const conditionalSaves: Case[] = [
   },
   {
     checks: ["3.6d"],
-    name: "of many saves at one revision, at once, exactly one succeeds",
+    name: "of many concurrent saves at one revision, exactly one succeeds",
     needs: ["revisions"],
     async run({ store }) {
       await store.saveToken({ id: "one", refreshToken: "r" });
@@ -92,7 +93,7 @@ export const conditionalSaves: Case[] = [
   },
   {
     checks: ["3.6e", "7.2b"],
-    name: "an ifRevision that is no whole number of 0 or more is ERR_INVALID_OPTIONS",
+    name: "an ifRevision that is not an integer of 0 or more is ERR_INVALID_OPTIONS",
     needs: ["revisions"],
     async run({ store }) {
       await store.saveToken({ id: "one", refreshToken: "r" });

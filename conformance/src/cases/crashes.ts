@@ -3,10 +3,10 @@ import type { Case, Kit } from "../case.js";
 import { check, expectToken, plain, same } from "../expect.js";
 import { type Child, killToken, startChild } from "../processes/index.js";
 
-/** A round kills at most so long after the first acknowledged save, in milliseconds. */
+/** A round kills at most this long after the first acknowledged save, in milliseconds. */
 const LATEST_KILL_MS = 120;
 
-/** Numbers from 0 to 1 that are the same for the same seed (mulberry32). */
+/** Pseudorandom numbers from 0 to 1, the same for the same seed (mulberry32). */
 function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
@@ -17,7 +17,7 @@ function randomFrom(seed: number): () => number {
   };
 }
 
-/** One life of a writer, ended in the middle. @returns the last save that it was told was done */
+/** Kills a writer while it saves. @returns the last save that was acknowledged */
 async function writeUntilKilled(
   child: Child,
   user: string,
@@ -31,8 +31,8 @@ async function writeUntilKilled(
   return writing.events.at(-1)!;
 }
 
-/** Opens the store again and looks at what the dead writer left. */
-async function lookAt(
+/** Opens the store again and checks what the killed writer left. */
+async function checkRecord(
   kit: Kit,
   user: string,
   round: number,
@@ -42,26 +42,27 @@ async function lookAt(
   try {
     const found = await store.findToken({ userSignature: { name: user } });
     const acknowledged = `in round ${round}, the record at revision ${last.revision}, which was acknowledged`;
-    check(found !== null, acknowledged, "null: it is gone");
+    check(found !== null, acknowledged, "null");
     const revision = plain(found).revision ?? 0;
     const ahead = revision - last.revision;
-    // the save that was under way may have been done, and its answer killed with the process
+    // The save in progress may have been applied, although its reply was lost with the process.
     check(ahead === 0 || ahead === 1, `${acknowledged}, or the next`, `revision ${revision}`);
     const { id, refreshToken, apiDomain } = expectToken(found, {
       ...killToken(user, round, last.serial + ahead),
       revision,
     });
-    // A server goes on with what it has received: the save under way may be done as late as now.
+    // A server may apply the save in progress as late as now.
     const late = { revision: last.revision + 1, serial: last.serial + 1 };
     const byToken = await store.findToken({ refreshToken });
     if (byToken === null && ahead === 0) {
       const now = await store.findToken({ userSignature: { name: user } });
-      if (now !== null && plain(now).revision === late.revision) return await lookAt(kit, user, round, late);
+      if (now !== null && plain(now).revision === late.revision)
+        return await checkRecord(kit, user, round, late);
     }
     same(
       byToken === null ? null : plain(byToken).id,
       id,
-      "the id of the record that the refresh token leads to",
+      "the id of the record that the refresh token finds",
     );
     const again = plain(
       await store.saveToken({ userSignature: { name: user }, clientId: "kill-client", apiDomain }),
@@ -78,7 +79,7 @@ async function lookAt(
 export const crashes: Case[] = [
   {
     checks: ["5.5b", "3.1e", "3.5c"],
-    name: "a writer killed with SIGKILL at a random moment loses no save that resolved, and tears none",
+    name: "a writer killed with SIGKILL at a random moment loses no save that resolved, and leaves no record torn",
     needs: ["durable"],
     roundMs: 20_000,
     async run(kit) {
@@ -88,16 +89,16 @@ export const crashes: Case[] = [
       for (let round = 1; round <= kit.rounds; round++) {
         const child = await next;
         const isLast = round === kit.rounds;
-        // the next writer starts while this one writes: a round then costs little more than its writing
+        // The next writer starts while this one writes, which makes rounds short.
         if (!isLast) next = startChild(kit);
         const last = await writeUntilKilled(child, user, round, random() * LATEST_KILL_MS);
-        await lookAt(kit, user, round, last);
+        await checkRecord(kit, user, round, last);
       }
     },
   },
   {
     checks: ["5.5c"],
-    name: "a writer killed in the middle of its first save leaves a space that opens",
+    name: "a writer killed during its first save leaves a store that opens",
     needs: ["durable"],
     async run(kit) {
       const random = randomFrom(kit.seed + 1);
@@ -120,7 +121,7 @@ export const crashes: Case[] = [
   },
   {
     checks: ["5.5c"],
-    name: "one writer killed leaves the others' saves alone",
+    name: "a killed writer does not disturb the saves of others",
     needs: ["durable", "shared"],
     async run(kit) {
       const victim = await startChild(kit);
@@ -138,7 +139,7 @@ export const crashes: Case[] = [
       same(
         found === null ? null : plain(found).revision,
         saves,
-        "the revision, after the saves of the process that lives on,",
+        "the revision, after the saves of the surviving process,",
       );
     },
   },

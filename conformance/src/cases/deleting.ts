@@ -19,7 +19,7 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.1b"],
-    name: "a missing id is no error, in an empty store and twice",
+    name: "deleting a missing id is not an error, in an empty store and twice",
     async run({ store }) {
       await store.deleteToken("missing");
       await store.saveToken({ id: "there", refreshToken: "r" });
@@ -43,13 +43,13 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.1d"],
-    name: "after deleteToken its values and its id may be saved anew, at revision 1, with nothing of old",
+    name: "the values and the id of a deleted record can be saved again, at revision 1, with nothing left over",
     async run({ store }) {
       await store.saveToken({ ...whole("again"), id: "again" });
       await store.deleteToken("again");
       const { grantToken, userSignature } = whole("again");
-      const anew = { id: "again", grantToken, userSignature };
-      expectToken(await store.saveToken(anew), { ...anew, revision: 1 });
+      const again = { id: "again", grantToken, userSignature };
+      expectToken(await store.saveToken(again), { ...again, revision: 1 });
       await store.deleteToken("again");
       await store.saveToken({ ...whole("again"), id: "another-id" });
       expectToken(await store.findToken(whole("again")), {
@@ -61,7 +61,7 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.1e"],
-    name: "values that an update replaced lead nowhere, and may be saved by another",
+    name: "values that an update replaced find nothing, and can be saved in another record",
     async run({ store }) {
       await store.saveToken({ id: "one", ...whole("old") });
       await store.saveToken({ id: "one", ...whole("new") });
@@ -91,7 +91,7 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.1b", "4.1a"],
-    name: "deleting one record many times at once, among others, is no error",
+    name: "deleting records many times concurrently is not an error",
     async run({ store }) {
       for (let index = 0; index < 10; index++) {
         await store.saveToken({ id: `${index}`, refreshToken: `r-${index}` });
@@ -105,7 +105,7 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.1c", "4.1d"],
-    name: "a save and a delete of one record at once leave it whole, or nothing of it",
+    name: "a concurrent save and delete of one record leave it whole, or nothing of it",
     async run({ store }) {
       for (let round = 0; round < 20; round++) {
         const given = { ...whole(`${round}`), id: `${round}` };
@@ -130,7 +130,7 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.2a"],
-    name: "deleteTokens removes every record and all that led to them",
+    name: "deleteTokens removes every record and its index entries",
     async run({ store }) {
       for (let index = 0; index < 25; index++)
         await store.saveToken({ ...whole(`${index}`), id: `${index}` });
@@ -142,16 +142,16 @@ export const deleting: Case[] = [
         }
         expectNull(await store.findTokenById(index));
       }
-      expectToken(await store.saveToken({ ...whole("24"), id: "anew" }), {
+      expectToken(await store.saveToken({ ...whole("24"), id: "again-24" }), {
         ...whole("24"),
-        id: "anew",
+        id: "again-24",
         revision: 1,
       });
     },
   },
   {
     checks: ["4.2a"],
-    name: "deleteTokens of an empty store is no error, and twice",
+    name: "deleteTokens of an empty store is not an error, and neither is a second one",
     async run({ store }) {
       await store.deleteTokens();
       await store.deleteTokens();
@@ -160,18 +160,18 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.2d"],
-    name: "deleteTokens leaves files beside the store's own alone",
+    name: "deleteTokens leaves other files in the directory alone",
     needs: ["durable"],
     async run({ store, space }) {
-      const beside = join(space.directory, "not-the-stores.txt");
+      const nextTo = join(space.directory, "not-the-stores.txt");
       const below = join(space.directory, "not-the-stores");
-      await writeFile(beside, "kept");
+      await writeFile(nextTo, "kept");
       await mkdir(below);
       await writeFile(join(below, "kept.json"), "kept");
       await store.saveToken({ refreshToken: "r" });
       await store.deleteTokens();
       expectIds(await store.getTokens(), []);
-      for (const path of [beside, join(below, "kept.json")]) {
+      for (const path of [nextTo, join(below, "kept.json")]) {
         const came = await readFile(path, "utf8").catch((error: unknown) => show(error));
         same(came, "kept", `the content of ${path}`);
       }
@@ -179,7 +179,7 @@ export const deleting: Case[] = [
   },
   {
     checks: ["4.2c"],
-    name: "deleteTokens leaves the namespaces beside it alone",
+    name: "deleteTokens leaves other namespaces alone",
     needs: ["namespaces"],
     async run({ store, open }) {
       const names = ["n", "n*", "n:", "n%", "N", "*", "n:n"];

@@ -4,8 +4,8 @@ import { show } from "../show.js";
 
 export const errors: Case[] = [
   {
-    checks: ["7.1b", "7.1c", "7.1d", "7.2a", "7.2c"],
-    name: "an error is an Error with a code, a message, and retryable: false where trying again is no use",
+    checks: ["7.1b", "7.1c", "7.1d", "7.1g", "7.2a", "7.2c"],
+    name: "an error is an Error with a code and a message, not retryable if the same call would fail again",
     async run({ store }) {
       await store.saveToken({ id: "one", userSignature: { name: "one" }, refreshToken: "r" });
       const errors = [
@@ -18,7 +18,8 @@ export const errors: Case[] = [
       ];
       for (const error of errors) {
         check(error.retryable === false, `retryable: false on ${error.code}`, show(error.retryable));
-        check(/\w+ \w+/.test(error.message), "a message of words", show(error.message));
+        check(error.uncertain === false, `uncertain: false on ${error.code}`, show(error.uncertain));
+        check(/\w+ \w+/.test(error.message), "a message in words", show(error.message));
         check(typeof error.stack === "string", "a stack", show(error.stack));
       }
     },
@@ -31,6 +32,7 @@ export const errors: Case[] = [
       for (const call of [
         () => store.findToken(never),
         () => store.saveToken(never),
+        () => store.importToken(never),
         () => store.findTokenById(never),
         () => store.deleteToken(never),
       ]) {
@@ -50,7 +52,7 @@ export const errors: Case[] = [
   },
   {
     checks: ["7.1f"],
-    name: "after an error the store works on",
+    name: "after an error the store keeps working",
     async run({ store }) {
       await store.saveToken({ id: "one", userSignature: { name: "one" }, refreshToken: "r" });
       for (let round = 0; round < 20; round++) {
@@ -71,7 +73,7 @@ export const errors: Case[] = [
   },
   {
     checks: ["7.3a"],
-    name: "300 calls at once all end",
+    name: "300 concurrent calls all end",
     async run({ store }) {
       await store.saveToken({ id: "one", refreshToken: "r" });
       const found = await Promise.all(

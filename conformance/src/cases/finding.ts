@@ -8,7 +8,7 @@ const user = (name: string): { userSignature: { name: string } } => ({ userSigna
 const subsets: Case[] = [
   {
     checks: ["2.1a", "2.1b"],
-    name: "each property that finds, finds the record whole, alone and with all others",
+    name: "each lookup finds the whole record, alone and together with the others",
     async run({ store }) {
       for (const tag of ["first", "wanted", "last"]) await store.saveToken(whole(tag));
       const wanted = whole("wanted");
@@ -40,21 +40,28 @@ const subsets: Case[] = [
   },
   {
     checks: ["2.1c"],
-    name: "what does not identify a record does not narrow the search either",
+    name: "properties that are not lookups do not exclude a record",
     async run({ store }) {
       await store.saveToken(whole("found"));
       const query = {
         refreshToken: whole("found").refreshToken,
         clientSecret: "x",
         redirectUrl: "x",
+        scope: "x",
+        tokenType: "x",
+        idToken: "x",
         apiDomain: "x",
+        issuer: "x",
+        refreshState: { x: 1 },
+        metadata: { x: 1 },
       };
-      expectToken(await store.findToken({ ...query, expiresAt: 1, revision: 99 }), whole("found"));
+      const times = { expiresAt: 1, refreshTokenExpiresAt: 1, createdAt: 1, savedAt: 1 };
+      expectToken(await store.findToken({ ...query, ...times, revision: 99 }), whole("found"));
     },
   },
   {
     checks: ["2.2b"],
-    name: "an id that is missing is null though everything else matches",
+    name: "a missing id finds nothing, even if everything else matches",
     async run({ store }) {
       await store.saveToken({ ...whole("here"), id: "here" });
       expectNull(await store.findToken({ ...whole("here"), id: "missing" }));
@@ -62,7 +69,7 @@ const subsets: Case[] = [
   },
   {
     checks: ["2.2a"],
-    name: "an id decides against every other property, another user and client too",
+    name: "an id overrides every other property, including another user and client",
     async run({ store }) {
       await store.saveToken({ ...whole("one"), id: "one" });
       await store.saveToken({ ...whole("two"), id: "two" });
@@ -95,7 +102,7 @@ const order: Case[] = [
   },
   {
     checks: ["2.3b"],
-    name: "a lookup that hits nothing gives way to the next one",
+    name: "a lookup that finds nothing falls through to the next one",
     async run({ store }) {
       await store.saveToken({ grantToken: "g", refreshToken: "r", accessToken: "a" });
       const expected = { grantToken: "g", refreshToken: "r", accessToken: "a" };
@@ -109,7 +116,7 @@ const order: Case[] = [
   },
   {
     checks: ["2.3b"],
-    name: "a lookup that hits only an incompatible record gives way to the next one",
+    name: "a lookup that finds only an incompatible record falls through to the next one",
     async run({ store }) {
       await store.saveToken({ clientId: "c1", grantToken: "g" });
       await store.saveToken({ clientId: "c2", refreshToken: "r" });
@@ -119,7 +126,7 @@ const order: Case[] = [
   },
   {
     checks: ["2.3c"],
-    name: "a token value is looked for among its own kind only",
+    name: "a token value is compared only with values of its own kind",
     async run({ store }) {
       await store.saveToken({ grantToken: "value" });
       expectNull(await store.findToken({ refreshToken: "value" }));
@@ -130,10 +137,26 @@ const order: Case[] = [
   },
 ];
 
+/** Everything that a caller can give and that finds no record. */
+const NOT_LOOKUPS = [
+  "clientId",
+  "clientSecret",
+  "redirectUrl",
+  "refreshTokenExpiresAt",
+  "expiresAt",
+  "scope",
+  "tokenType",
+  "idToken",
+  "apiDomain",
+  "issuer",
+  "refreshState",
+  "metadata",
+] as const;
+
 const none: Case[] = [
   {
     checks: ["2.6a"],
-    name: "a query without criteria is null, with one record and with several",
+    name: "an empty query finds nothing, with one record and with several",
     async run({ store }) {
       for (const tag of ["one", "two"]) {
         await store.saveToken(whole(tag));
@@ -143,10 +166,10 @@ const none: Case[] = [
       }
     },
   },
-  ...(["clientId", "clientSecret", "redirectUrl", "apiDomain", "expiresAt"] as const).map(
+  ...NOT_LOOKUPS.map(
     (property): Case => ({
       checks: ["2.6a", "2.1c"],
-      name: `a query with ${property} alone is null`,
+      name: `a query with ${property} alone finds nothing`,
       async run({ store }) {
         await store.saveToken(whole("only"));
         expectNull(await store.findToken({ [property]: whole("only")[property] }));
@@ -155,7 +178,7 @@ const none: Case[] = [
   ),
   {
     checks: ["2.6a", "2.1c"],
-    name: "a query with all that does not identify a record is null",
+    name: "a query with every property except the lookups finds nothing",
     async run({ store }) {
       await store.saveToken(whole("only"));
       const query: TokenInput = {
@@ -172,7 +195,7 @@ const none: Case[] = [
 const expired: Case[] = [
   {
     checks: ["2.8a"],
-    name: "an expired record is found in every way, again and again",
+    name: "an expired record is found by every lookup, repeatedly",
     async run({ store }) {
       const given = { ...whole("expired"), expiresAt: 1000 };
       const { id } = expectToken(await store.saveToken(given), given);

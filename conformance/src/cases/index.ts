@@ -1,21 +1,27 @@
 import { type Case, paragraphOf } from "../case.js";
 import { badInput } from "./bad-input.js";
 import { capabilities } from "./capabilities.js";
+import { changedCopies } from "./changed-copies.js";
 import { clients } from "./clients.js";
 import { closing } from "./closing.js";
 import { comparison } from "./comparison.js";
 import { concurrentSaves } from "./concurrent-saves.js";
+import { conditionalDeletes } from "./conditional-deletes.js";
 import { conditionalSaves } from "./conditional-saves.js";
 import { crashes } from "./crashes.js";
 import { deleting } from "./deleting.js";
 import { errors } from "./errors.js";
 import { finding } from "./finding.js";
+import { importing } from "./importing.js";
 import { listing } from "./listing.js";
 import { locks } from "./locks.js";
 import { locksAcrossProcesses } from "./locks-across-processes.js";
+import { lostReplies } from "./lost-replies.js";
 import { merging } from "./merging.js";
 import { methods } from "./methods.js";
 import { namespaces } from "./namespaces.js";
+import { opening } from "./opening.js";
+import { options } from "./options.js";
 import { outages } from "./outages.js";
 import { randomCalls } from "./random-calls.js";
 import { reopening } from "./reopening.js";
@@ -45,7 +51,11 @@ export const allCases: readonly Case[] = [
   ...uniqueness,
   ...concurrentSaves,
   ...conditionalSaves,
+  ...changedCopies,
+  ...importing,
   ...deleting,
+  ...conditionalDeletes,
+  ...opening,
   ...sharing,
   ...namespaces,
   ...clients,
@@ -57,7 +67,9 @@ export const allCases: readonly Case[] = [
   ...locksAcrossProcesses,
   ...errors,
   ...outages,
+  ...lostReplies,
   ...capabilities,
   ...methods,
+  ...options,
   ...randomCalls,
 ].sort(byParagraph);

@@ -4,7 +4,7 @@ import type { Case, Kit } from "../case.js";
 import { check, expectIds, expectNull, expectToken, plain, same } from "../expect.js";
 import { whole } from "../samples.js";
 
-/** Saves records with these ids, each in a millisecond of its own. */
+/** Saves records with these ids, each in its own millisecond. */
 async function fill(store: TokenStore, ids: readonly string[]): Promise<void> {
   for (const id of ids) {
     await store.saveToken({ id, refreshToken: `refresh-${id}` });
@@ -31,13 +31,13 @@ async function fillMany({ store, startOver, note }: Kit): Promise<string[]> {
   return ids;
 }
 
-// neither by name nor by number
+// Sorted neither by name nor by number.
 const ORDER = ["m", "10", "9", "z", "a", "B"];
 
 export const listing: Case[] = [
   {
     checks: ["2.9a"],
-    name: "findTokenById gives the record with that id, or null",
+    name: "findTokenById returns the record with that id, or null",
     async run({ store }) {
       await store.saveToken({ ...whole("one"), id: "one" });
       expectToken(await store.findTokenById("one"), { ...whole("one"), id: "one" });
@@ -53,7 +53,7 @@ export const listing: Case[] = [
   },
   {
     checks: ["2.9b", "2.9c"],
-    name: "getTokens gives every record whole, oldest first",
+    name: "getTokens returns every record whole, oldest first",
     async run({ store }) {
       await fill(store, ORDER);
       const tokens = await store.getTokens();
@@ -66,7 +66,7 @@ export const listing: Case[] = [
   },
   {
     checks: ["2.9c"],
-    name: "an update does not move a record; one deleted and saved anew comes last",
+    name: "an update does not move a record; one that is deleted and saved again comes last",
     async run({ store }) {
       await fill(store, ["first", "second", "third"]);
       await store.saveToken({ id: "first", accessToken: "new" });
@@ -78,7 +78,7 @@ export const listing: Case[] = [
   },
   {
     checks: ["2.9b"],
-    name: "getTokens gives each of many records once",
+    name: "getTokens returns each of many records once",
     async run(kit) {
       const { store } = kit;
       const ids = await fillMany(kit);
@@ -88,7 +88,7 @@ export const listing: Case[] = [
   },
   {
     checks: ["2.9d"],
-    name: "tokens() gives what getTokens gives, in the same order",
+    name: "tokens() returns what getTokens returns, in the same order",
     needs: ["iteration"],
     async run({ store }) {
       same(await idsOf(store), [], "the ids of an empty store");
@@ -99,7 +99,7 @@ export const listing: Case[] = [
   },
   {
     checks: ["2.9d"],
-    name: "tokens() gives many records once each, those of one millisecond too",
+    name: "tokens() returns each of many records once, also if they were saved in the same millisecond",
     needs: ["iteration"],
     async run(kit) {
       const { store } = kit;
@@ -110,7 +110,7 @@ export const listing: Case[] = [
   },
   {
     checks: ["2.9e"],
-    name: "tokens() misses and repeats no record that stays, while others are saved, updated and deleted",
+    name: "tokens() neither misses nor repeats a record that stays, while others are saved, updated and deleted",
     needs: ["iteration"],
     async run(kit) {
       const { store } = kit;
@@ -126,19 +126,19 @@ export const listing: Case[] = [
         if (step % 4 !== 0) continue;
         const gone = doomed.pop();
         if (gone !== undefined) await store.deleteToken(gone);
-        // one that was deleted may have been read ahead, and must not be saved anew
+        // A deleted one may have been read ahead, and must not be saved again.
         if (!deleted.has(id ?? "")) await store.saveToken({ id, accessToken: `updated-${id}` });
         await store.saveToken({ id: `new-${step}`, refreshToken: `refresh-new-${step}` });
-        if (step > 3 * MANY) break; // a store that finds its own new records for ever
+        if (step > 3 * MANY) break; // a store that returns its own new records forever
       }
       const stayed = ids.filter((id) => !deleted.has(id)).sort();
       const came = seen.filter((id) => stayed.includes(id)).sort();
-      same(came, stayed, "the records that came, of those that were there all the time,");
+      same(came, stayed, "the returned ids, of the records that existed all the time,");
     },
   },
   {
     checks: ["2.9f"],
-    name: "tokens() may be left early, and begun anew, and run twice at once",
+    name: "tokens() can be left early, started again, and run twice at the same time",
     needs: ["iteration"],
     async run({ store }) {
       await fill(store, ORDER);
@@ -148,7 +148,7 @@ export const listing: Case[] = [
       }
       const [one, other] = await Promise.all([idsOf(store), idsOf(store)]);
       same([one, other], [ORDER, ORDER], "the ids of both");
-      check((await store.getTokens()).length === ORDER.length, "a store that works on", "fewer records");
+      check((await store.getTokens()).length === ORDER.length, "a store that keeps working", "fewer records");
     },
   },
 ];

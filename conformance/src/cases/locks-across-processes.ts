@@ -5,11 +5,11 @@ import { check, expectRejection, plain, same } from "../expect.js";
 import { inStep, startChild, startChildren } from "../processes/index.js";
 import { LEASE_MS } from "./locks.js";
 
-/** How long a successor may wait: a lease of the default length, 10 s, has ended before. */
+/** How long a successor may wait: a lease of the default length, 10 s, has expired by then. */
 const SUCCESSOR_MS = 15_000;
 
 const DEFAULT_LEASE_MS = 10_000;
-/** For a waiter that looks now and then. */
+/** For a waiter that asks only now and then. */
 const SLACK_MS = 3000;
 
 const options = { leaseMs: LEASE_MS };
@@ -17,7 +17,7 @@ const options = { leaseMs: LEASE_MS };
 export const locksAcrossProcesses: Case[] = [
   {
     checks: ["6.1b", "6.3d"],
-    name: "processes never hold one lock at the same time, and no two grants have one fence",
+    name: "processes never hold one lock at the same time, and no two grants have the same fence",
     needs: ["locks", "shared"],
     async run(kit) {
       const children = await startChildren(kit, 3);
@@ -28,7 +28,7 @@ export const locksAcrossProcesses: Case[] = [
         mark: join(kit.space.directory, "inside"),
       }));
       const overlaps = looped.reduce((sum, one) => sum + one.overlaps, 0);
-      same(overlaps, 0, "how often two holders were inside at the same time");
+      same(overlaps, 0, "how often two holders ran at the same time");
       for (const { fences } of looped) {
         const grown = [...fences].sort((a, b) => a - b);
         same(fences, grown, "the fences of one process, in the order of its grants,");
@@ -66,7 +66,7 @@ export const locksAcrossProcesses: Case[] = [
   },
   {
     checks: ["6.2b", "6.2a"],
-    name: "a holder killed with SIGKILL frees the lock within 10 seconds where nobody said otherwise",
+    name: "a holder killed with SIGKILL frees the lock within 10 seconds by default",
     needs: ["locks", "shared"],
     async run(kit) {
       const child = await startChild(kit);
@@ -90,7 +90,7 @@ export const locksAcrossProcesses: Case[] = [
         "ERR_LOCK_TIMEOUT",
       );
       const { code, aborted } = await held.stop();
-      same({ code, aborted }, { code: null, aborted: false }, "what the holder is told");
+      same({ code, aborted }, { code: null, aborted: false }, "what the holder sees");
       same(
         await store.withLock("key", () => "free", { timeoutMs: SUCCESSOR_MS }),
         "free",
@@ -100,7 +100,7 @@ export const locksAcrossProcesses: Case[] = [
   },
   {
     checks: ["6.3a", "6.3b", "6.3c", "6.3d", "7.2e"],
-    name: "a holder stopped past its lease learns that it lost it, and can't release its successor's",
+    name: "a holder stopped for longer than its lease sees that it lost it, and can't release its successor's",
     needs: ["locks", "shared"],
     async run(kit) {
       const child = await startChild(kit, options);
@@ -114,14 +114,14 @@ export const locksAcrossProcesses: Case[] = [
         async (lease) => {
           check(lease.fence > fence, `a fence above the one before, ${fence}`, String(lease.fence));
           await child.kill("SIGCONT");
-          await sleep(LEASE_MS / 2); // time for the woken holder's timers
+          await sleep(LEASE_MS / 2); // time for the timers of the resumed holder
           const outcome = await held.stop();
           same(
             outcome,
             { fence, aborted: true, reasonCode: "ERR_LOCK_LOST", code: "ERR_LOCK_LOST" },
-            "what the holder that lost its lease is told, by lease.signal and by withLock,",
+            "what the stale holder sees, in lease.signal and from withLock,",
           );
-          // the old holder has not released its successor's lock
+          // The stale holder has not released its successor's lock.
           await expectRejection(
             () => other.withLock("key", () => "ran", { timeoutMs: 100 }),
             "ERR_LOCK_TIMEOUT",
@@ -134,7 +134,7 @@ export const locksAcrossProcesses: Case[] = [
   },
   {
     checks: ["6.3b", "7.2e"],
-    name: "work that ended well under a lost lease rejects with ERR_LOCK_LOST",
+    name: "work that succeeded under a lost lease rejects with ERR_LOCK_LOST",
     needs: ["locks", "shared"],
     async run(kit) {
       const child = await startChild(kit, options);
@@ -143,20 +143,20 @@ export const locksAcrossProcesses: Case[] = [
       await child.kill("SIGSTOP");
       const store = await kit.open(options);
       await store.withLock("key", () => {}, { timeoutMs: SUCCESSOR_MS });
-      // the order to stop is there when the process wakes: its work ends before any timer could have told it
+      // The message to stop is there when the process resumes: work ends before any timer can fire.
       const outcome = held.stop();
       await child.kill("SIGCONT");
       const { code, reasonCode } = await outcome;
       same(
         { code, reasonCode },
         { code: "ERR_LOCK_LOST", reasonCode: "ERR_LOCK_LOST" },
-        "what the holder that lost its lease is told, by withLock and by lease.signal,",
+        "what the stale holder sees, from withLock and in lease.signal,",
       );
     },
   },
   {
     checks: ["6.5b"],
-    name: "a process that locks again and again does not starve another",
+    name: "a process that locks repeatedly does not starve another",
     needs: ["locks", "shared"],
     async run(kit) {
       const child = await startChild(kit);
@@ -171,7 +171,7 @@ export const locksAcrossProcesses: Case[] = [
   },
   {
     checks: ["6.5d"],
-    name: "a lock that another process holds holds up no save",
+    name: "no save waits for a lock that another process holds",
     needs: ["locks", "shared"],
     async run(kit) {
       const child = await startChild(kit);

@@ -4,12 +4,12 @@ import type { Case } from "../case.js";
 import { check, expectRejection, same } from "../expect.js";
 import { show } from "../show.js";
 
-/** Locks within one store. Those of several processes are in locks-across-processes.ts. */
+// Locks within one process. The others are in locks-across-processes.ts.
 
-/** A short lease, where the module hands `leaseMs` on. Where it does not, the cases say the same, later. */
+/** A short lease, if the module passes `leaseMs` on. If not, the cases have the same results, only later. */
 export const LEASE_MS = 900;
 
-// Each is another lock than every other.
+// All of them are different locks.
 const KEYS: readonly string[] = [
   "key",
   "Key",
@@ -38,24 +38,24 @@ const KEYS: readonly string[] = [
   `${"k".repeat(4999)}l`,
 ];
 
-/** Fails unless the call is rejected with this very value. */
+/** Fails unless the call rejects with exactly this error. */
 export async function expectReason(call: Promise<unknown>, reason: Error): Promise<void> {
   const came = await call.then(
     (value) => `success: ${show(value)}`,
     (error: unknown) => (error === reason ? undefined : show(error)),
   );
-  check(came === undefined, `a rejection with the very error ${show(reason)}`, came ?? "");
+  check(came === undefined, `a rejection with exactly the error ${show(reason)}`, came ?? "");
 }
 
-/** Fails unless the lock can be had now. */
-export async function expectFree(store: TokenStore, key = "key"): Promise<void> {
-  same(await store.withLock(key, () => "free", { timeoutMs: 2000 }), "free", "what withLock returns");
+/** Fails unless the lock is free. */
+export async function expectFree(store: TokenStore, key = "key", timeoutMs = 2000): Promise<void> {
+  same(await store.withLock(key, () => "free", { timeoutMs }), "free", "what withLock returns");
 }
 
 export const locks: Case[] = [
   {
     checks: ["6.1c"],
-    name: "withLock returns what the work returns, and knows its key and fence",
+    name: "withLock returns what work returns, and the lease has its key and fence",
     needs: ["locks"],
     async run({ store }) {
       same(await store.withLock("key", () => 42), 42, "what withLock returns");
@@ -64,12 +64,12 @@ export const locks: Case[] = [
         isFence: Number.isSafeInteger(lease.fence) && lease.fence > 0,
         aborted: lease.signal.aborted,
       }));
-      same(seen, { key: "key", isFence: true, aborted: false }, "what work knows of its lease");
+      same(seen, { key: "key", isFence: true, aborted: false }, "the lease");
     },
   },
   {
     checks: ["6.1a"],
-    name: "callers of one process never run at the same time",
+    name: "holders in one process never run at the same time",
     needs: ["locks"],
     async run({ store }) {
       let inside = 0;
@@ -98,10 +98,10 @@ export const locks: Case[] = [
   },
   {
     checks: ["6.1d", "6.1e"],
-    name: "the work's own error comes through as it is, and the lock is free after it",
+    name: "withLock rejects with the error of work as it is, and the lock is free after it",
     needs: ["locks"],
     async run({ store }) {
-      const own = new RangeError("the work's own");
+      const own = new RangeError("the error of work");
       for (const work of [
         () => {
           throw own;
@@ -117,7 +117,7 @@ export const locks: Case[] = [
   },
   {
     checks: ["6.1f"],
-    name: "locks of different keys don't meet, whatever the keys contain",
+    name: "locks with different keys are independent, whatever the keys contain",
     needs: ["locks"],
     async run({ store }) {
       const hold = async (depth: number): Promise<void> => {
@@ -137,7 +137,7 @@ export const locks: Case[] = [
   },
   {
     checks: ["6.1f"],
-    name: "locks of different namespaces don't meet",
+    name: "locks of different namespaces are independent",
     needs: ["locks", "namespaces"],
     async run(kit) {
       const [one, two] = await Promise.all([kit.open({ namespace: "n" }), kit.open({ namespace: "n:" })]);
@@ -177,6 +177,37 @@ export const locks: Case[] = [
     },
   },
   {
+    checks: ["6.2d", "6.3a", "6.3b"],
+    name: "a lock that is held for longer than maxHoldMs is lost, and others get it while work still runs",
+    needs: ["locks"],
+    async run(kit) {
+      const { store } = kit;
+      const other = kit.capabilities.shared ? await kit.open() : store;
+      let next: Promise<string> | undefined;
+      const held = store.withLock(
+        "key",
+        async (lease) => {
+          next = other.withLock("key", () => "got it", { timeoutMs: 30_000 });
+          same(await next, "got it", "what the next holder's withLock returns");
+          same(lease.signal.aborted, true, "lease.signal.aborted of the holder that holds too long");
+        },
+        { maxHoldMs: 300 },
+      );
+      await expectRejection(() => held, "ERR_LOCK_LOST");
+      await next;
+    },
+  },
+  {
+    checks: ["6.2d"],
+    name: "work that ends within maxHoldMs keeps the lock",
+    needs: ["locks"],
+    async run({ store }) {
+      const result = await store.withLock("key", () => "done", { maxHoldMs: 30_000 });
+      same(result, "done", "what withLock returns");
+      await expectFree(store);
+    },
+  },
+  {
     checks: ["6.3d"],
     name: "the fence grows with every grant",
     needs: ["locks"],
@@ -191,7 +222,7 @@ export const locks: Case[] = [
   },
   {
     checks: ["6.3d"],
-    name: "the fence goes on growing when the store is opened again",
+    name: "the fence keeps growing when the store is opened again",
     needs: ["locks", "shared"],
     async run(kit) {
       const first = await kit.open();

@@ -3,15 +3,18 @@ import type { Case } from "../case.js";
 import { check, expectToken } from "../expect.js";
 import { show } from "../show.js";
 
+const importable = { id: "imported", refreshToken: "imported", revision: 1, createdAt: 1, savedAt: 1 };
+
 export const methods: Case[] = [
   {
     checks: ["9.1a", "8.1d"],
-    name: "the six methods, close and await using are there",
+    name: "a store has every method of the contract",
     async run({ store }) {
       for (const method of [
         "findToken",
         "findTokenById",
         "saveToken",
+        "importToken",
         "deleteToken",
         "deleteTokens",
         "getTokens",
@@ -24,7 +27,7 @@ export const methods: Case[] = [
   },
   {
     checks: ["9.1d", "1.2d"],
-    name: "with() is a changed copy of a token, and changes neither the token nor the record",
+    name: "with() returns a changed copy, and changes neither the token nor the record",
     async run({ store }) {
       const given = { id: "one", userSignature: { name: "u" }, refreshToken: "r", apiDomain: "before" };
       const token = await store.saveToken(given);
@@ -42,6 +45,7 @@ export const methods: Case[] = [
         ["findToken", () => store.findToken({ refreshToken: "r" })],
         ["findTokenById", () => store.findTokenById("one")],
         ["saveToken", () => store.saveToken({ refreshToken: "r" })],
+        ["importToken", () => store.importToken(importable)],
         ["deleteToken", () => store.deleteToken("one")],
         ["deleteTokens", () => store.deleteTokens()],
         ["getTokens", () => store.getTokens()],

@@ -3,7 +3,7 @@ import type { Case } from "../case.js";
 import { check, expectIds, expectNull, expectToken, plain, same } from "../expect.js";
 import { startChild } from "../processes/index.js";
 
-// Each is another store than every other, however alike they look to a key pattern, a path or a collation.
+// All of them are different namespaces, however similar they look to a key pattern, a path or a collation.
 const NAMES: readonly string[] = [
   "",
   "a",
@@ -57,7 +57,7 @@ async function revisionOf(store: TokenStore, id: string): Promise<number | null>
 export const namespaces: Case[] = [
   {
     checks: ["5.3a", "5.3b"],
-    name: "what is in one namespace is seen in no other, whatever the names contain",
+    name: "no namespace sees what is in another, whatever the names contain",
     needs: ["namespaces"],
     async run(kit) {
       const stores = await Promise.all(NAMES.map((namespace) => kit.open({ namespace })));
@@ -109,7 +109,7 @@ export const namespaces: Case[] = [
   },
   {
     checks: ["5.3a"],
-    name: "a record deleted in one namespace stays in the other",
+    name: "a record deleted in one namespace stays in another",
     needs: ["namespaces"],
     async run(kit) {
       const [one, two] = await Promise.all([kit.open({ namespace: "one" }), kit.open({ namespace: "two" })]);
@@ -132,7 +132,7 @@ export const namespaces: Case[] = [
   },
   {
     checks: ["5.3d"],
-    name: "a namespace is the same one in every process, and no other",
+    name: "a namespace is the same in every process",
     needs: ["namespaces", "shared"],
     async run(kit) {
       const [alike, other] = await Promise.all([

@@ -1,85 +1,130 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenStore } from "@tokenkeep/core";
 import type { Case, DisruptionMeans, Kit } from "../case.js";
-import { check, expectError, plain, same } from "../expect.js";
+import { check, plain, same } from "../expect.js";
 import { inTime } from "../in-time.js";
+import { startChild } from "../processes/index.js";
+import { openClient } from "./clients.js";
+import {
+  disturb,
+  HANGS_MS,
+  LATE_MS,
+  outcomeOf,
+  restore,
+  TIMEOUT_MS,
+  trySave,
+  untilItWorks,
+  user,
+} from "./disturbing.js";
 
-/** The time limit of the calls in these cases, where the module hands it on. */
-const TIMEOUT_MS = 2000;
-/** Above the default time limit, for a module that does not hand the option on: what takes so long hangs. */
-const HANGS_MS = 15_000;
-const USER = { userSignature: { name: "bad-day" } };
+const USER = "outage";
 
-/** The revision that a save made, or null where it failed as it may on a bad day. */
-async function trySave(store: TokenStore, accessToken: string): Promise<number | null> {
-  try {
-    return plain(await inTime(store.saveToken({ ...USER, accessToken }), HANGS_MS)).revision;
-  } catch (error) {
-    const { retryable } = expectError(error, "ERR_UNAVAILABLE");
-    same(retryable, true, "retryable, where the backend's absence ended the call,");
-    return null;
-  }
+type Away = "stop" | "freeze" | "mute";
+
+const DESCRIPTIONS: Readonly<Record<Away, string>> = {
+  stop: "the server is gone",
+  freeze: "the server is frozen",
+  mute: "the server accepts connections and never answers",
+};
+
+/** A store that has saved once. */
+async function usedStore(kit: Kit): Promise<TokenStore> {
+  const store = await kit.open({ timeoutMs: TIMEOUT_MS });
+  await store.saveToken({ ...user(USER), refreshToken: "outage-refresh" });
+  return store;
 }
 
 /** The same store works again by itself, and has what was acknowledged. */
 async function worksAgain(store: TokenStore, acknowledged: number): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const revision = await trySave(store, `again-${attempt}`);
-    if (revision !== null) {
-      check(
-        revision > acknowledged,
-        `a revision above ${acknowledged}, which was acknowledged`,
-        String(revision),
-      );
-      break;
-    }
-    check(
-      attempt < 20,
-      "a store that works again once the backend is back",
-      "ERR_UNAVAILABLE, 20 times in 5 s",
-    );
-    await sleep(250);
-  }
+  let attempt = 0;
+  const save = () =>
+    store.saveToken({ ...user(USER), refreshToken: "outage-refresh", accessToken: `again-${++attempt}` });
+  const revision = plain(await untilItWorks(save)).revision ?? 0;
+  check(
+    revision > acknowledged,
+    `a revision above ${acknowledged}, which was acknowledged`,
+    String(revision),
+  );
   same((await store.getTokens()).length, 1, "the number of records");
 }
 
-/** A store that has saved once, and a backend that is well again when the case has ended. */
-async function prepare(kit: Kit, mend?: keyof DisruptionMeans): Promise<TokenStore> {
-  if (mend !== undefined) kit.onEnd(() => kit.module.disruptions?.[mend]?.());
-  const store = await kit.open({ timeoutMs: TIMEOUT_MS });
-  await store.saveToken({ ...USER, refreshToken: "bad-day-refresh" });
-  return store;
+/** During the outage every call ends with the right error; afterwards the store works again. */
+async function awayAndBack(kit: Kit, away: Away, store: TokenStore, acknowledged: number): Promise<void> {
+  const saves = [1, 2, 3].map((index) => trySave(store, USER, { accessToken: `away-${index}` }));
+  const find = outcomeOf(store.findToken(user(USER)));
+  same(await Promise.all(saves), [null, null, null], `the revisions of saves while ${DESCRIPTIONS[away]}`);
+  same((await find).error?.uncertain, false, "uncertain, on the error of a find,");
+  await restore(kit);
+  await worksAgain(store, acknowledged);
 }
 
-async function disturb(kit: Kit, means: keyof DisruptionMeans): Promise<void> {
-  kit.note(`module.disruptions.${means}()`)("");
-  await kit.module.disruptions?.[means]?.();
-}
+const awayCases = (["stop", "freeze", "mute"] as const).flatMap((away): Case[] => [
+  {
+    checks: ["7.3b", "7.3c", "7.3d", "7.1g", "7.2g"],
+    name: `${DESCRIPTIONS[away]} for a while: no call hangs, and the store works again by itself`,
+    disruptions: [away, "restore"],
+    timeoutMs: 120_000,
+    async run(kit) {
+      const store = await usedStore(kit);
+      await disturb(kit, away);
+      await awayAndBack(kit, away, store, 1);
+    },
+  },
+  {
+    checks: ["7.3h", "7.3b", "7.3c"],
+    name: `${DESCRIPTIONS[away]} when a store is used for the first time: the same store works later`,
+    disruptions: [away, "restore"],
+    timeoutMs: 120_000,
+    async run(kit) {
+      await disturb(kit, away);
+      const store = await inTime(kit.open({ timeoutMs: TIMEOUT_MS }), HANGS_MS, "open()");
+      await awayAndBack(kit, away, store, 0);
+    },
+  },
+]);
 
-/** While the backend is away every call ends, typed; afterwards the store works again. */
-async function goneAndBack(
-  kit: Kit,
-  away: keyof DisruptionMeans,
-  back: keyof DisruptionMeans,
-): Promise<void> {
-  const store = await prepare(kit, back);
-  await disturb(kit, away);
-  const saves = await Promise.all([1, 2, 3].map((index) => trySave(store, `away-${index}`)));
-  same(saves, [null, null, null], "the revisions of saves that nothing can have acknowledged");
-  await disturb(kit, back);
-  await worksAgain(store, 1);
+/** Calls that failed during an outage have no effect after it, on a store over `client` or over its own. */
+async function nothingIsSentLate(kit: Kit, store: TokenStore): Promise<void> {
+  const child = await startChild(kit);
+  const ids = ["deleted", "saved", "locked"];
+  await child.run("save", { tokens: ids.map((id) => ({ id, refreshToken: `refresh-${id}` })) });
+  await store.getTokens();
+  await disturb(kit, "stop");
+  const calls = [
+    store.deleteToken("deleted"),
+    store.saveToken({ id: "saved", apiDomain: "late" }),
+    store.saveToken({ id: "inserted", refreshToken: "late" }),
+    store.deleteTokens(),
+  ];
+  for (const outcome of await Promise.all(calls.map((call) => outcomeOf<unknown>(call)))) {
+    check(outcome.error !== undefined, "an error from each call while the server is gone", "success");
+  }
+  const newer = ids.map((id) => ({ id, accessToken: `newer-${id}` }));
+  await child.run("save", { tokens: newer });
+  await restore(kit);
+  await untilItWorks(() => store.findTokenById("saved"));
+  await sleep(LATE_MS);
+  const found = await child.run("getTokens", {});
+  same(
+    found.map(({ id, accessToken, apiDomain, revision }) => ({ id, accessToken, apiDomain, revision })),
+    newer.map((token) => ({ ...token, apiDomain: null, revision: 2 })),
+    "what another process finds, after calls that had failed,",
+  );
 }
 
 export const outages: Case[] = [
+  ...awayCases,
   {
     checks: ["7.3c", "7.3b", "7.3d", "7.3e", "7.2g"],
-    name: "connections cut while calls are under way: each ends, typed, and the next ones work",
+    name: "connections are cut during calls: each call ends with success or ERR_UNAVAILABLE, and later ones work",
     disruptions: ["cut"],
     async run(kit) {
-      const store = await prepare(kit);
+      const store = await usedStore(kit);
       let acknowledged = 1;
       for (let round = 0; round < 10; round++) {
-        const saves = [1, 2, 3].map((index) => trySave(store, `cut-${round}-${index}`));
+        const saves = [1, 2, 3].map((index) =>
+          trySave(store, USER, { accessToken: `cut-${round}-${index}` }),
+        );
         await sleep(round % 4); // at another point of the call each time
         await disturb(kit, "cut");
         for (const revision of await Promise.all(saves)) acknowledged = Math.max(acknowledged, revision ?? 0);
@@ -88,45 +133,98 @@ export const outages: Case[] = [
     },
   },
   {
-    checks: ["7.3e"],
-    name: "a reply lost after the write was done: one record, and no save counts twice",
-    disruptions: ["loseReply"],
+    checks: ["7.3f", "7.3d"],
+    name: "calls that failed while the server was gone have no effect once it is back",
+    needs: ["shared"],
+    disruptions: ["stop", "restore"],
+    timeoutMs: 120_000,
+    run: async (kit) => nothingIsSentLate(kit, await kit.open({ timeoutMs: TIMEOUT_MS })),
+  },
+  {
+    checks: ["7.3f", "7.3d", "5.1b"],
+    name: "over a caller's client too, calls that failed while the server was gone have no effect once it is back",
+    needs: ["shared"],
+    needsClient: true,
+    disruptions: ["stop", "restore"],
+    timeoutMs: 120_000,
+    run: async (kit) =>
+      nothingIsSentLate(kit, await kit.openOn(await openClient(kit), { timeoutMs: TIMEOUT_MS })),
+  },
+  {
+    checks: ["7.3g", "7.1g"],
+    name: "a write that a frozen server applies late was reported as uncertain",
+    needs: ["shared"],
+    disruptions: ["freeze", "restore"],
+    timeoutMs: 120_000,
     async run(kit) {
-      const store = await prepare(kit);
-      let acknowledged = 1;
-      let unknown = 0;
-      for (let round = 0; round < 5; round++) {
-        await disturb(kit, "loseReply");
-        const revision = await trySave(store, `lost-${round}`);
-        if (revision === null) {
-          unknown++;
-          continue;
-        }
-        // a save that failed may have been done all the same, once
-        const most = acknowledged + unknown + 1;
-        check(
-          revision > acknowledged && revision <= most,
-          `a revision from ${acknowledged + 1} to ${most}: ${acknowledged} was acknowledged, ${unknown} saves were not`,
-          String(revision),
+      const child = await startChild(kit);
+      const store = await kit.open({ timeoutMs: TIMEOUT_MS });
+      const one = await store.saveToken({ id: "one", refreshToken: "r1" });
+      await store.saveToken({ id: "two", refreshToken: "r2" });
+      await disturb(kit, "freeze");
+      const calls: Readonly<Record<string, Promise<unknown>>> = {
+        one: store.saveToken(one.with({ apiDomain: "late" })),
+        two: store.deleteToken("two"),
+        three: store.saveToken({ id: "three", refreshToken: "r3" }),
+      };
+      const outcomes = await Promise.all(Object.values(calls).map((call) => outcomeOf(call)));
+      await restore(kit);
+      await untilItWorks(() => store.findTokenById("one"));
+      await sleep(LATE_MS);
+      const found = await child.run("getTokens", {});
+      const isThere = (id: string): boolean => found.some((token) => token.id === id);
+      const wasApplied = [
+        found.some(({ apiDomain }) => apiDomain === "late"),
+        !isThere("two"),
+        isThere("three"),
+      ];
+      for (const [index, name] of Object.keys(calls).entries()) {
+        if (!wasApplied[index]) continue;
+        same(
+          outcomes[index]?.error?.uncertain ?? true,
+          true,
+          `uncertain, on the error of the write of "${name}",`,
         );
-        acknowledged = revision;
-        unknown = 0;
       }
-      await worksAgain(store, acknowledged);
     },
   },
-  {
-    checks: ["7.3b", "7.3c", "7.3d", "7.2g"],
-    name: "the server gone and back: no call hangs, and the store works again by itself",
-    disruptions: ["stop", "start"],
-    timeoutMs: 120_000,
-    run: (kit) => goneAndBack(kit, "stop", "start"),
-  },
-  {
-    checks: ["7.3b", "7.3c", "7.3d", "7.2g"],
-    name: "the server frozen past the time limit: no call hangs, and the store works again by itself",
-    disruptions: ["freeze", "thaw"],
-    timeoutMs: 120_000,
-    run: (kit) => goneAndBack(kit, "freeze", "thaw"),
-  },
+  ...(["stop", "mute"] as const).map(
+    (away): Case => ({
+      checks: ["6.4e", "7.3b"],
+      name: `withLock keeps its own limits if ${DESCRIPTIONS[away]} while the store opens`,
+      needs: ["locks"],
+      disruptions: [away, "restore"],
+      run: (kit) => limitsWhileOpening(kit, away),
+    }),
+  ),
 ];
+
+/** Far below the time limit of the store, which is 10 s here. */
+const SOON_MS = 5000;
+
+async function limitsWhileOpening(kit: Kit, away: keyof DisruptionMeans & Away): Promise<void> {
+  await disturb(kit, away);
+  const reason = new Error("the caller's own reason");
+  const late = new AbortController();
+  setTimeout(() => late.abort(reason), 200).unref();
+  const limits = [
+    { options: { timeoutMs: 300 }, expected: "ERR_LOCK_TIMEOUT or ERR_UNAVAILABLE" },
+    { options: { signal: AbortSignal.abort(reason) }, expected: "the reason of the signal" },
+    { options: { signal: late.signal }, expected: "the reason of the signal" },
+  ];
+  let hasRun = false;
+  for (const { options, expected } of limits) {
+    const store = await kit.open();
+    const work = (): void => {
+      hasRun = true;
+    };
+    const call = store.withLock("key", work, options).then(
+      () => "success",
+      (error: unknown) =>
+        error === reason ? "the reason of the signal" : (error as { code?: unknown }).code,
+    );
+    const came = await inTime(call, SOON_MS, "withLock, while the store can't open,");
+    check(expected.includes(String(came)), expected, String(came));
+  }
+  check(!hasRun, "work that does not run", "it ran");
+}

@@ -16,7 +16,7 @@ const matching: Case[] = [
   },
   {
     checks: ["3.1a", "3.1c"],
-    name: "a save that matches by id updates, though everything else is new",
+    name: "a save that matches by id updates, even if everything else is new",
     async run({ store }) {
       await store.saveToken({ id: "one", ...whole("old") });
       expectToken(await store.saveToken({ id: "one", ...whole("new") }), {
@@ -29,7 +29,7 @@ const matching: Case[] = [
   },
   {
     checks: ["3.1b", "3.2e"],
-    name: "an id that hits nothing gives way to the other lookups, and the record keeps its own id",
+    name: "an id that finds nothing falls through to the other lookups, and the record keeps its own id",
     async run({ store }) {
       await store.saveToken({ id: "own", ...user("u"), refreshToken: "r" });
       const saved = await store.saveToken({ id: "other", ...user("u"), accessToken: "a" });
@@ -59,7 +59,7 @@ const matching: Case[] = [
   ),
   {
     checks: ["3.1c", "2.4a"],
-    name: "a save of another client of the same user inserts",
+    name: "a save for another client of the same user inserts",
     async run({ store }) {
       await store.saveToken({ ...user("u"), clientId: "c1", refreshToken: "r1" });
       await store.saveToken({ ...user("u"), clientId: "c2", refreshToken: "r2" });
@@ -70,7 +70,7 @@ const matching: Case[] = [
   },
   {
     checks: ["3.1b"],
-    name: "a save finds the record that a grant token led to before a restart of the program",
+    name: "a save matches by a grant token that was exchanged earlier",
     async run({ store }) {
       const { id } = expectToken(await store.saveToken({ grantToken: "code" }), { grantToken: "code" });
       await store.saveToken({ id, refreshToken: "r", accessToken: "a" });
@@ -119,7 +119,7 @@ const inserting: Case[] = [
   ),
   {
     checks: ["3.3c"],
-    name: "an id that the store makes is never one that it made before, though the last record was deleted",
+    name: "the store never makes an id again, even if the last record was deleted",
     async run({ store }) {
       const ids = new Set<string>();
       for (let round = 0; round < 12; round++) {
@@ -130,7 +130,7 @@ const inserting: Case[] = [
       }
       await store.deleteTokens();
       const { id } = plain(await store.saveToken({ refreshToken: "after" }));
-      check(id !== null && !ids.has(id), "an id that was never used, after deleteTokens too", String(id));
+      check(id !== null && !ids.has(id), "an id that was never used, also after deleteTokens", String(id));
     },
   },
   {

@@ -6,8 +6,8 @@ import { inStep, type SaveOutcome, startChild, startChildren } from "../processe
 
 const PROCESSES = 4;
 const SAVES = 12;
-/** How many times a reader looks while a writer writes. */
-const LOOKS = 200;
+/** How many times a reader reads while a writer writes. */
+const READS = 200;
 
 function codes(outcomes: readonly SaveOutcome[]): (string | null)[] {
   return outcomes.map(({ code }) => code);
@@ -22,7 +22,7 @@ function allSaved(outcomes: readonly SaveOutcome[]): void {
 export const sharing: Case[] = [
   {
     checks: ["5.2a"],
-    name: "eight processes that open a new space at the same moment all work, on the same records",
+    name: "eight processes that open a new store at the same moment all work, on the same records",
     needs: ["shared"],
     async run(kit) {
       const children = await startChildren(kit, 8);
@@ -40,7 +40,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["5.2b"],
-    name: "opening again leaves what is stored as it is",
+    name: "opening a store again leaves the records as they are",
     needs: ["durable"],
     async run(kit) {
       const first = await kit.open();
@@ -54,7 +54,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["3.5d", "3.5a", "3.5b"],
-    name: "saves of one token from many processes all succeed, one record, each counted",
+    name: "concurrent saves of one token from many processes all succeed, and are counted in one record",
     needs: ["shared"],
     async run(kit) {
       const children = await startChildren(kit, PROCESSES);
@@ -80,7 +80,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["3.4e", "3.4b", "3.5d"],
-    name: "first saves of one user from many processes at once make one record",
+    name: "concurrent first saves of one user from many processes make one record",
     needs: ["shared"],
     async run(kit) {
       const children = await startChildren(kit, PROCESSES);
@@ -97,7 +97,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["3.4e", "3.4a"],
-    name: "of many processes that save one refresh token for different users one wins, the others get ERR_CONFLICT",
+    name: "of many processes that save one refresh token for different users, one succeeds and the others get ERR_CONFLICT",
     needs: ["shared"],
     async run(kit) {
       const children = await startChildren(kit, PROCESSES);
@@ -113,7 +113,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["3.3d"],
-    name: "ids made by many processes at once never collide",
+    name: "ids that many processes make concurrently never collide",
     needs: ["shared"],
     async run(kit) {
       const children = await startChildren(kit, PROCESSES);
@@ -129,7 +129,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["3.5d", "3.5c"],
-    name: "no reader of another process ever sees half a record",
+    name: "no reader in another process ever sees half a record",
     needs: ["shared"],
     async run(kit) {
       const versions: TokenInput[] = ["one", "two"].map((version, index) => ({
@@ -143,12 +143,12 @@ export const sharing: Case[] = [
       await kit.store.saveToken(versions[0]!);
       const writer = await startChild(kit);
       const writing = writer.begin("alternate", { versions });
-      // at least so often, and until the record was seen in both versions: the writer may take its time
+      // Until the record was seen in both versions: the writer may take its time.
       const seen = new Set<unknown>();
-      for (let look = 0; look < LOOKS || seen.size < versions.length; look++) {
+      for (let reads = 0; reads < READS || seen.size < versions.length; reads++) {
         await nextTurn();
         const token = await kit.store.findToken({ userSignature: { name: "torn" } });
-        check(token !== null, "the record, which is there all the time", "null");
+        check(token !== null, "the record, which exists all the time", "null");
         const { accessToken } = plain(token);
         seen.add(accessToken);
         const version = versions.find((candidate) => candidate.accessToken === accessToken);
@@ -159,7 +159,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["4.2b"],
-    name: "deleteTokens is one step for a reader in another process",
+    name: "deleteTokens is atomic for a reader in another process",
     needs: ["shared"],
     async run(kit) {
       const RECORDS = 40;
@@ -173,7 +173,7 @@ export const sharing: Case[] = [
       });
       while (!isDone) {
         seen.add((await kit.store.getTokens()).length);
-        await nextTurn(); // a store that answers at once would never let the child's message in
+        await nextTurn(); // otherwise a store that answers synchronously would never let the child's message in
       }
       await deleting.result;
       seen.add((await kit.store.getTokens()).length);
@@ -188,7 +188,7 @@ export const sharing: Case[] = [
   },
   {
     checks: ["5.5d", "3.1e"],
-    name: "what one process has saved or deleted, another sees at once",
+    name: "another process sees at once what one has saved or deleted",
     needs: ["shared"],
     async run(kit) {
       const child = await startChild(kit);

@@ -53,8 +53,8 @@ export const uniqueness: Case[] = [
       const owner: TokenInput = { id: "owner", ...user("one"), clientId: "c", refreshToken: "r1" };
       await store.saveToken(owner);
       await store.saveToken({ id: "other", clientId: "c", refreshToken: "r2" });
-      const told = { property: "user", id: "owner" };
-      await expectRejection(() => store.saveToken({ id: "other", ...user("one") }), "ERR_CONFLICT", told);
+      const expected = { property: "user", id: "owner" };
+      await expectRejection(() => store.saveToken({ id: "other", ...user("one") }), "ERR_CONFLICT", expected);
       expectToken(await store.findTokenById("other"), {
         id: "other",
         clientId: "c",
@@ -72,8 +72,8 @@ export const uniqueness: Case[] = [
       await store.saveToken({ id: "with", ...user("u"), clientId: "c", refreshToken: "r0" });
       for (const id of ["without", "second"]) await store.saveToken({ id, refreshToken: `r-${id}` });
       await store.saveToken({ id: "without", ...user("u") });
-      const told = { property: "user", id: "without" };
-      await expectRejection(() => store.saveToken({ id: "second", ...user("u") }), "ERR_CONFLICT", told);
+      const expected = { property: "user", id: "without" };
+      await expectRejection(() => store.saveToken({ id: "second", ...user("u") }), "ERR_CONFLICT", expected);
       expectToken(await store.findTokenById("second"), {
         id: "second",
         refreshToken: "r-second",
@@ -83,7 +83,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4b"],
-    name: "a user and a client that read alike when put together are not the same",
+    name: "a user and a client that are the same text when concatenated are not the same",
     async run({ store }) {
       const pairs = [
         ["a", "bc"],
@@ -106,7 +106,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4a"],
-    name: "a value may be the same in properties that need not be unique, and in another kind",
+    name: "a value may be the same in properties that need not be unique, and in another kind of token",
     async run({ store }) {
       const shared = { clientId: "c", clientSecret: "s", redirectUrl: "u", apiDomain: "d", expiresAt: 1 };
       await store.saveToken({
@@ -128,7 +128,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4d", "3.4b"],
-    name: "first saves of one user with one client at once, each with a token of its own, leave one record",
+    name: "concurrent first saves of one user with one client, each with its own token, leave one record",
     async run({ store }) {
       for (const clientId of ["c", null]) {
         const given = { ...user(`user-of-${clientId}`), clientId };
@@ -144,7 +144,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4c", "3.4d"],
-    name: "first saves with one id at once leave one record, which all of them updated",
+    name: "concurrent first saves with one id leave one record, which all of them updated",
     async run({ store }) {
       await Promise.all(
         Array.from({ length: 20 }, (_, n) => store.saveToken({ id: "one", accessToken: `a-${n}` })),
@@ -156,7 +156,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4d", "3.4a"],
-    name: "of many inserts of one value by different users at once, one succeeds and all others are conflicts",
+    name: "of many concurrent inserts of one value by different users, one succeeds and the others are conflicts",
     async run({ store }) {
       for (const kind of TOKEN_KINDS) {
         const results = await Promise.allSettled(
@@ -178,7 +178,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4e", "3.4c"],
-    name: "first saves with one id through several stores at once leave one record, which all of them updated",
+    name: "concurrent first saves with one id through several stores leave one record, which all of them updated",
     needs: ["shared"],
     async run({ store, open }) {
       const stores = [store, await open(), await open()];
@@ -192,7 +192,7 @@ export const uniqueness: Case[] = [
   },
   {
     checks: ["3.4e", "3.4a"],
-    name: "of inserts through two stores at once, one of each value succeeds",
+    name: "of concurrent inserts of one value through several stores, one succeeds",
     needs: ["shared"],
     async run({ store, open }) {
       const stores = [store, await open(), await open()];

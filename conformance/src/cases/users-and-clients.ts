@@ -13,14 +13,14 @@ const of = (user: Choice, client: Choice): TokenInput => ({
 });
 const mayDiffer = (one: Choice, other: Choice): boolean => one === null || other === null || one === other;
 
-/** Later than every record that was saved before, by the millisecond that 2.5 counts in. */
+/** 2.5 counts in milliseconds: the next save is later than those before. */
 const nextMillisecond = (): Promise<unknown> => sleep(3);
 
 export const usersAndClients: Case[] = [
   ...TOKEN_KINDS.map(
     (kind): Case => ({
       checks: ["2.4a", "2.4b", "2.4c"],
-      name: `the ${kind} leads to a record of no other user and no other client`,
+      name: `the ${kind} finds no record of another user or another client`,
       async run({ store }) {
         for (const user of CHOICES) {
           for (const client of CHOICES) {
@@ -42,7 +42,7 @@ export const usersAndClients: Case[] = [
   ),
   {
     checks: ["2.4a", "2.4c"],
-    name: "a user name leads to no record of another client",
+    name: "a user name finds no record of another client",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "r" });
       expectNull(await store.findToken(of("a", "b")));
@@ -51,7 +51,7 @@ export const usersAndClients: Case[] = [
   },
   {
     checks: ["2.4a", "2.5a"],
-    name: "one user with two clients has two records, and neither client gets the other's",
+    name: "one user with two clients has two records, and each client finds its own",
     async run({ store }) {
       for (const client of ["a", "b"] as const) {
         await store.saveToken({ ...of("a", client), refreshToken: `refresh-${client}` });
@@ -64,7 +64,7 @@ export const usersAndClients: Case[] = [
   },
   {
     checks: ["2.5a"],
-    name: "a query with a client prefers that client's record to a later one without a client",
+    name: "a query with a client prefers that client's record to a newer one without a client",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "with" });
       await nextMillisecond();
@@ -75,7 +75,7 @@ export const usersAndClients: Case[] = [
   },
   {
     checks: ["2.5b"],
-    name: "a query with a client that the user has no record of gets the one without a client",
+    name: "a query with a client for which the user has no record finds the one without a client",
     async run({ store }) {
       await store.saveToken({ ...of("a", "a"), refreshToken: "with" });
       await store.saveToken({ id: "without", refreshToken: "without" });
@@ -89,7 +89,7 @@ export const usersAndClients: Case[] = [
   },
   {
     checks: ["2.5c"],
-    name: "a query without a client gets the record saved last, updates included",
+    name: "a query without a client finds the record saved last, updates included",
     async run({ store }) {
       for (const client of ["a", "b"] as const) {
         await nextMillisecond();

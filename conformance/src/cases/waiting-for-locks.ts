@@ -4,17 +4,16 @@ import { check, expectIds, expectRejection, plain, same } from "../expect.js";
 import { inTime } from "../in-time.js";
 import { expectFree, expectReason } from "./locks.js";
 
-/** Above the default time limit, for a module that does not hand the option on. */
+/** Above the default time limit, for a module that does not pass the option on. */
 const LATEST_MS = 15_000;
 
-/** Soon enough after the lock is free, on a busy machine too. */
+/** Soon after the lock is free, even on a busy machine. */
 const SOON_MS = 2000;
 
-/** Waiting for a lock, within one store. */
 export const waitingForLocks: Case[] = [
   {
     checks: ["6.4a", "7.2d"],
-    name: "not getting the lock in time is ERR_LOCK_TIMEOUT, retryable, and the work does not run",
+    name: "not getting the lock in time is ERR_LOCK_TIMEOUT, retryable, and work does not run",
     needs: ["locks"],
     async run({ store }) {
       let ran = false;
@@ -33,7 +32,7 @@ export const waitingForLocks: Case[] = [
   },
   {
     checks: ["6.4b"],
-    name: "timeoutMs 0 gets a lock that is free",
+    name: "timeoutMs: 0 gets a free lock",
     needs: ["locks"],
     async run({ store }) {
       for (const time of ["once", "again"]) {
@@ -43,7 +42,7 @@ export const waitingForLocks: Case[] = [
   },
   {
     checks: ["6.4a", "7.3b"],
-    name: "a wait without a limit of its own ends with the store's",
+    name: "a wait without its own limit has the store's timeoutMs",
     needs: ["locks"],
     async run(kit) {
       const store = await kit.open({ timeoutMs: 300 });
@@ -59,7 +58,7 @@ export const waitingForLocks: Case[] = [
   },
   {
     checks: ["6.4c"],
-    name: "an aborted wait rejects with the signal's reason, and takes nothing with it",
+    name: "an aborted wait rejects with the signal's reason, and does not take the lock",
     needs: ["locks"],
     async run({ store }) {
       const reason = new Error("the caller's own reason");
@@ -81,7 +80,7 @@ export const waitingForLocks: Case[] = [
   },
   {
     checks: ["6.4d"],
-    name: "a signal that aborts once the work runs ends nothing",
+    name: "a signal that aborts while work runs has no effect",
     needs: ["locks"],
     async run({ store }) {
       const abort = new AbortController();
@@ -132,7 +131,7 @@ export const waitingForLocks: Case[] = [
   },
   {
     checks: ["6.5d"],
-    name: "finding, saving and deleting need no lock and are not held up by one",
+    name: "finding, saving and deleting neither need a lock nor wait for one",
     needs: ["locks"],
     async run({ store }) {
       await store.withLock("user-1", async () => {

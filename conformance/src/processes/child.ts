@@ -13,15 +13,15 @@ import type {
   WireError,
 } from "./protocol.js";
 
-/** What a child needs to know: the kit's module, and the space to open. */
+/** What a child needs: the store's module, and the space to open. */
 export interface ChildSource {
   readonly moduleUrl: string | URL;
   readonly space: StartMessage["space"];
-  /** Notes what the child does, for the story of a failure. */
+  /** Records what the child does, for the message of a failure. */
   note?(what: string): (result: string) => void;
 }
 
-/** An error that happened in a child. Has the code of a TokenStoreError, where it was one. */
+/** An error from a child. It has the code of the TokenStoreError, if it was one. */
 export class ChildError extends Error {
   override readonly name: string;
   readonly code: string | null;
@@ -34,14 +34,14 @@ export class ChildError extends Error {
   }
 }
 
-/** A job that a child does. Its result is awaited; what it reports meanwhile can be awaited too. */
+/** A running job of a child. */
 export interface Running<Name extends JobName> {
   readonly result: Promise<Jobs[Name]["result"]>;
-  /** Everything that was reported so far. */
+  /** All reports so far. */
   readonly events: Jobs[Name]["event"][];
-  /** Resolves with the first report. Rejects where the job ended without one. */
+  /** Resolves with the first report. Rejects if the job ends without one. */
   first(): Promise<Jobs[Name]["event"]>;
-  /** Tells the job to stop; its result follows. */
+  /** Tells the job to stop. Resolves with its result. */
   stop(): Promise<Jobs[Name]["result"]>;
 }
 
@@ -51,12 +51,12 @@ interface Pending {
   fail(error: Error): void;
 }
 
-/** How many processes were started for each source: they are told apart by number. */
+/** How many processes were started for each source: they are numbered. */
 const started = new WeakMap<ChildSource, number>();
 
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
-/** A process of its own, with the store of the module opened on the space. */
+/** A child process that has the module's store open on the space. */
 export class Child {
   readonly #process: ChildProcess;
   readonly #pending = new Map<number, Pending>();
@@ -68,7 +68,7 @@ export class Child {
   readonly #note: (what: string) => (result: string) => void;
 
   private constructor(source: ChildSource, options: OpenOptions) {
-    // nothing of the parent's debugger or loaders: a child is a plain Node on plain JavaScript
+    // Without the parent's debugger and loaders: a child is plain Node on plain JavaScript.
     this.#process = fork(WORKER, [], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
     const number = (started.get(source) ?? 0) + 1;
     started.set(source, number);
@@ -76,11 +76,11 @@ export class Child {
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-2000);
     });
-    // "close" for its output, "disconnect" for its messages: one killed may have said more than was heard yet
+    // "close" for its output, "disconnect" for its messages: after a kill, some may still be on the way.
     const over = [once(this.#process, "close"), once(this.#process, "disconnect")];
     this.#ended = Promise.all(over).then(
       () => {},
-      () => {}, // it could not be started at all
+      () => {}, // it could not be started
     );
     let isReady!: () => void;
     let isBroken!: (error: Error) => void;
@@ -88,14 +88,14 @@ export class Child {
       isReady = resolve;
       isBroken = reject;
     });
-    this.#ready.catch(() => {}); // told to whoever started the child
+    this.#ready.catch(() => {}); // start() reports it
     this.#process.on("message", (message: ChildMessage) => {
       if (message.kind === "ready") isReady();
       else if (message.kind === "broken") isBroken(new ChildError(message.error));
       else this.#pending.get(message.call)?.settle(message);
     });
     void this.#ended.then(() => {
-      const error = new Error(`The child process ended in the middle of its work.${this.#lastWords()}`);
+      const error = new Error(`The child process ended while it was working.${this.#stderrTail()}`);
       isBroken(error);
       for (const pending of this.#pending.values()) pending.fail(error);
     });
@@ -107,7 +107,7 @@ export class Child {
     });
   }
 
-  /** Starts a process and resolves once it has made its store. */
+  /** Starts a process. Resolves once it has made its store. */
   static async start(source: ChildSource, options: OpenOptions = {}): Promise<Child> {
     const child = new Child(source, options);
     try {
@@ -123,14 +123,14 @@ export class Child {
     return this.#process.exitCode !== null || this.#process.signalCode !== null;
   }
 
-  /** Resolves when the process is gone and everything that it said has been heard. */
+  /** Resolves when the process is gone and all its messages have arrived. */
   get ended(): Promise<void> {
     return this.#ended;
   }
 
   /**
-   * Has the child begin a job.
-   * @param startAt the Unix millisecond to begin at, for several children at once; by default now
+   * Starts a job.
+   * @param startAt when to begin, in Unix milliseconds, so that several children begin together; by default now
    */
   begin<Name extends JobName>(job: Name, args: Jobs[Name]["args"], startAt: number = 0): Running<Name> {
     const call = ++this.#calls;
@@ -155,10 +155,10 @@ export class Child {
         fail: reject,
       });
     });
-    const tell = this.#note(`store.${describeJob(job, args)}`);
+    const record = this.#note(`store.${describeJob(job, args)}`);
     result.then(
-      (value) => tell(value === null && job !== "findToken" ? "done" : show(value)),
-      (error) => tell(show(error)), // a killed child's job has nobody else waiting for it
+      (value) => record(value === null && job !== "findToken" ? "done" : show(value)),
+      (error) => record(show(error)), // nobody else waits for the job of a killed child
     );
     this.#send({ kind: "run", call, job, args, startAt });
     return {
@@ -177,7 +177,7 @@ export class Child {
     };
   }
 
-  /** Has the child do a job, and waits for it. */
+  /** Runs a job. */
   run<Name extends JobName>(
     job: Name,
     args: Jobs[Name]["args"],
@@ -186,14 +186,14 @@ export class Child {
     return this.begin(job, args, startAt).result;
   }
 
-  /** Sends a signal. After `SIGKILL` it waits until the process is gone. */
+  /** Sends a signal. After `SIGKILL`, waits until the process is gone. */
   async kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
     this.#note(signal)("");
     this.#process.kill(signal);
     if (signal === "SIGKILL") await this.#ended;
   }
 
-  /** Waits until the process has ended by itself. @returns false where it has not within `ms` */
+  /** Waits until the process has ended by itself. @returns false if it has not within `ms` */
   async endsWithin(ms: number): Promise<boolean> {
     const over = new AbortController();
     const timer = setTimeout(() => over.abort(), ms);
@@ -207,7 +207,7 @@ export class Child {
     }
   }
 
-  /** Ends the process, whatever it is doing: a stopped one too. */
+  /** Kills the process, also if it is stopped. */
   async end(): Promise<void> {
     if (!this.hasExited) this.#process.kill("SIGKILL");
     await this.#ended;
@@ -217,7 +217,7 @@ export class Child {
     if (this.#process.connected) this.#process.send(message, () => {});
   }
 
-  #lastWords(): string {
-    return this.#stderr === "" ? "" : ` It said: ${this.#stderr}`;
+  #stderrTail(): string {
+    return this.#stderr === "" ? "" : ` Its stderr: ${this.#stderr}`;
   }
 }

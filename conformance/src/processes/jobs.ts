@@ -3,12 +3,12 @@ import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promi
 import type { Lease, OAuthToken, TokenInput, TokenStore } from "@tokenkeep/core";
 import type { HoldOutcome, JobName, Jobs, LockLoopOutcome, SaveOutcome } from "./protocol.js";
 
-/** What a job has to work with. */
+/** What a job works with. */
 export interface Tools {
   readonly store: TokenStore;
   /** Aborts when the parent tells the job to stop. */
   readonly stop: AbortSignal;
-  /** Resolves once the report is out of this process, and so outlives it. */
+  /** Resolves once the report has left this process, so that it survives a kill. */
   readonly report: (event: unknown) => Promise<void>;
 }
 
@@ -34,7 +34,7 @@ const JOBS: { readonly [Name in JobName]: Job<Name> } = {
     while (!stop.aborted) {
       await store.saveToken(versions[saves % versions.length]!);
       saves++;
-      await nextTurn(); // to hear the order to stop
+      await nextTurn(); // lets the message to stop in
     }
     return { saves };
   },
@@ -72,14 +72,14 @@ const JOBS: { readonly [Name in JobName]: Job<Name> } = {
   },
 };
 
-/** Does the job of this name. */
+/** Runs the job with this name. */
 export function runJob(name: JobName, args: unknown, tools: Tools): Promise<unknown> {
   return (JOBS[name] as (args: unknown, tools: Tools) => Promise<unknown>)(args, tools);
 }
 
 /**
- * The token of one save of the kill test. Every part of it follows from round and serial, so that a record
- * with parts of two saves can be told.
+ * The token of one save of the kill test. Every part of it follows from round and serial, so that a record made of
+ * two saves is recognised.
  */
 export function killToken(user: string, round: number, serial: number): TokenInput {
   const version = `${round}-${serial}`;
@@ -120,7 +120,7 @@ async function lockLoop(args: Jobs["lockLoop"]["args"], { store }: Tools): Promi
   return { fences, overlaps };
 }
 
-/** Makes the file that marks "somebody is inside". @returns false where it is there already */
+/** Creates the file that means "a holder is inside". @returns false if it exists already */
 function enter(mark: string): boolean {
   try {
     closeSync(openSync(mark, "wx"));

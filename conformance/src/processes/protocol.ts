@@ -1,20 +1,16 @@
 import type { PlainToken, TokenInput } from "@tokenkeep/core";
+import type { OpenOptions, Space } from "../case.js";
 
-/** The options with which a child opens the store, handed to the module's `open`. */
-export interface OpenOptions {
-  readonly namespace?: string;
-  readonly timeoutMs?: number;
-  readonly leaseMs?: number;
-}
+export type { OpenOptions };
 
-/** What happened to one save: the record as stored, or the error by its code. */
+/** The result of one save: the record as stored, or the code of the error. */
 export interface SaveOutcome {
   readonly id: string | null;
   readonly revision: number | null;
   readonly code: string | null;
 }
 
-/** What the holder of a lock saw of it. */
+/** What the holder of a lock saw. */
 export interface HoldOutcome {
   readonly fence: number;
   /** Whether `lease.signal` had aborted when the work ended. */
@@ -26,39 +22,39 @@ export interface HoldOutcome {
 }
 
 export interface LockLoopOutcome {
-  /** The fences of the grants, in their order. */
+  /** The fences of the grants, in order. */
   readonly fences: number[];
-  /** How often somebody else was found inside. */
+  /** How often another holder was inside. */
   readonly overlaps: number;
 }
 
-/** The jobs of a child: what it is given, what it reports meanwhile, and what comes back. */
+/** The jobs of a child: their arguments, what they report meanwhile, and their results. */
 export interface Jobs {
-  /** Saves one after the other, or all at once. */
+  /** Saves in sequence, or all at the same time. */
   save: {
     args: { tokens: readonly TokenInput[]; atOnce?: boolean };
     event: never;
     result: SaveOutcome[];
   };
-  /** Saves the same user again and again, and reports each save once it has resolved. For being killed. */
+  /** Saves the same user repeatedly, and reports each save that has resolved. Runs until it is killed. */
   saveUntilKilled: {
     args: { user: string; round: number };
     event: { revision: number; serial: number };
     result: never;
   };
-  /** Alternates between two whole versions of a record until it is told to stop. */
+  /** Saves versions of a record alternately until it is told to stop. */
   alternate: { args: { versions: readonly TokenInput[] }; event: never; result: { saves: number } };
   findToken: { args: { query: TokenInput }; event: never; result: PlainToken | null };
   getTokens: { args: Record<string, never>; event: never; result: PlainToken[] };
   deleteToken: { args: { id: string }; event: never; result: null };
   deleteTokens: { args: Record<string, never>; event: never; result: null };
-  /** Takes a lock so many times; in between, makes and removes a file that nobody else may have made. */
+  /** Takes a lock repeatedly; while it holds it, creates and removes a file that no other holder may have created. */
   lockLoop: {
     args: { key: string; times: number; insideMs: number; mark: string };
     event: never;
     result: LockLoopOutcome;
   };
-  /** Takes a lock again and again, without a pause, until it is told to stop. */
+  /** Takes a lock repeatedly, without a pause, until it is told to stop. */
   hog: { args: { key: string; insideMs: number }; event: { fence: number }; result: { times: number } };
   /** Takes a lock, reports the fence, and holds it until it is told to stop. */
   hold: {
@@ -67,17 +63,17 @@ export interface Jobs {
     result: HoldOutcome;
   };
   close: { args: Record<string, never>; event: never; result: null };
-  /** Closes the store and the channel to its parent: nothing of ours keeps the process alive any more. */
+  /** Closes the store and the channel to the parent: nothing of the kit keeps the process alive then. */
   closeAndLeave: { args: Record<string, never>; event: never; result: null };
 }
 
 export type JobName = keyof Jobs;
 
-/** How the child is told what to import and open. */
+/** Tells the child what to import and open. */
 export interface StartMessage {
   readonly kind: "start";
   readonly moduleUrl: string;
-  readonly space: { readonly id: string; readonly directory: string };
+  readonly space: Space;
   readonly options: OpenOptions;
 }
 
@@ -86,7 +82,7 @@ export interface RunMessage {
   readonly call: number;
   readonly job: JobName;
   readonly args: unknown;
-  /** The job waits until this Unix millisecond, so that several children begin together. */
+  /** When to begin, in Unix milliseconds, so that several children begin together. */
   readonly startAt: number;
 }
 
@@ -97,7 +93,7 @@ export interface StopMessage {
 
 export type ParentMessage = StartMessage | RunMessage | StopMessage;
 
-/** An error as it goes from process to process. */
+/** An error as it is sent between processes. */
 export interface WireError {
   readonly name: string;
   readonly message: string;

@@ -1,21 +1,21 @@
 import { Child, type ChildSource } from "./child.js";
 import type { JobName, Jobs, OpenOptions } from "./protocol.js";
 
-/** How long before a common start the jobs are handed out: enough for all of them to have arrived. */
+/** How long before the common start the jobs are sent, so that all of them arrive in time. */
 const HEAD_START_MS = 60;
 
-/** Who can be told to end the children when the case is over, whether it passed or not. */
+/** Ends the children when the case is over, whether it passed or not. */
 export interface Owner extends ChildSource {
   onEnd(cleanup: () => Promise<void>): void;
 }
 
-/** Starts `count` children on the same space. They are ended with the case. */
+/** Starts `count` children on the same space. They end with the case. */
 export async function startChildren(
   owner: Owner,
   count: number,
   options: OpenOptions = {},
 ): Promise<Child[]> {
-  // all have settled before the case can end, so that none is left behind where one can't start
+  // Waits for all of them even if one can't start, so that none is left behind.
   const starts = await Promise.allSettled(Array.from({ length: count }, () => startChild(owner, options)));
   return starts.map((start) => {
     if (start.status === "rejected") throw start.reason;
@@ -23,14 +23,14 @@ export async function startChildren(
   });
 }
 
-/** Starts one child on the space. It is ended with the case. */
+/** Starts one child on the space. It ends with the case. */
 export async function startChild(owner: Owner, options: OpenOptions = {}): Promise<Child> {
   const child = await Child.start(owner, options);
   owner.onEnd(() => child.end());
   return child;
 }
 
-/** Has each child do the job with arguments of its own, all beginning at the same moment. */
+/** Runs a job in each child, with its own arguments, all beginning at the same moment. */
 export function inStep<Name extends JobName>(
   children: readonly Child[],
   job: Name,

@@ -1,4 +1,4 @@
-// The program of the kit's child processes: opens a store as the module says, and does the jobs it is told.
+// The program of the kit's child processes: opens the module's store, and runs jobs.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenStore } from "@tokenkeep/core";
 import { runJob } from "./jobs.js";
@@ -20,7 +20,7 @@ process.on("message", (message: ParentMessage) => {
   else running.get(message.call)?.abort();
 });
 
-// A child never outlives its parent, however that ended.
+// A child never outlives its parent, however that ends.
 process.on("disconnect", () => {
   if (!isLeaving) process.exit(1);
 });
@@ -29,9 +29,9 @@ async function start({ moduleUrl, space, options }: StartMessage): Promise<void>
   try {
     const imported = (await import(moduleUrl)) as StoreModule;
     store = await imported.default.open(space, options);
-    await tell({ kind: "ready" });
+    await send({ kind: "ready" });
   } catch (error) {
-    await tell({ kind: "broken", error: wireError(error) });
+    await send({ kind: "broken", error: wireError(error) });
   }
 }
 
@@ -39,14 +39,14 @@ async function run({ call, job, args, startAt }: RunMessage): Promise<void> {
   const stop = new AbortController();
   running.set(call, stop);
   try {
-    if (store === undefined) throw new Error("There is no store yet.");
+    if (store === undefined) throw new Error("The store is not open yet.");
     await sleep(Math.max(0, startAt - Date.now()));
-    const report = (event: unknown): Promise<void> => tell({ kind: "event", call, event });
+    const report = (event: unknown): Promise<void> => send({ kind: "event", call, event });
     const result = await runJob(job, args, { store, stop: stop.signal, report });
-    await tell({ kind: "result", call, result });
+    await send({ kind: "result", call, result });
     if (job === "closeAndLeave") leave();
   } catch (error) {
-    await tell({ kind: "error", call, error: wireError(error) });
+    await send({ kind: "error", call, error: wireError(error) });
   } finally {
     running.delete(call);
   }
@@ -57,8 +57,8 @@ function leave(): void {
   process.disconnect();
 }
 
-/** Resolves once the message is written, or can't be any more. */
-function tell(message: ChildMessage): Promise<void> {
+/** Resolves once the message is written, or can't be written any more. */
+function send(message: ChildMessage): Promise<void> {
   return new Promise((resolve) => {
     process.send?.(message, () => resolve());
   });
