@@ -19,7 +19,7 @@ export type TokenAnswer = Record<string, string | number>;
 export class Accounts {
   readonly #codes = new Map<string, Login>();
   readonly #refreshTokens = new Map<string, Login>();
-  readonly #accessTokens = new Map<string, Login & { endsAt: number }>();
+  readonly #accessTokens = new Map<string, { login: Login; endsAt: number }>();
 
   /** A code that can be exchanged once, by this client. */
   issueCode(clientId: string, person: Person): string {
@@ -38,7 +38,7 @@ export class Accounts {
     if (login === undefined) return { error: "invalid_code" };
     if (login.clientId !== field("client_id")) return { error: "invalid_client" };
     const accessToken = newToken();
-    this.#accessTokens.set(accessToken, { ...login, endsAt: Date.now() + lifetimeMs });
+    this.#accessTokens.set(accessToken, { login, endsAt: Date.now() + lifetimeMs });
     const answer = { access_token: accessToken, token_type: "Bearer", expires_in: lifetimeMs / 1000 };
     if (isRefresh) return answer;
     this.#codes.delete(value);
@@ -47,10 +47,26 @@ export class Accounts {
     return { ...answer, refresh_token: refreshToken };
   }
 
-  /** Whose access token this is, if it is good still. */
+  /** Revokes a refresh token, and the access tokens that it gave. */
+  revoke(refreshToken: string): TokenAnswer {
+    const login = this.#refreshTokens.get(refreshToken);
+    if (login === undefined) return { error: "invalid_code" };
+    this.#refreshTokens.delete(refreshToken);
+    for (const [token, access] of this.#accessTokens) {
+      if (access.login === login) this.#accessTokens.delete(token);
+    }
+    return { status: "success" };
+  }
+
+  /** Revokes everything that a person has, as the person can at Zoho's website. */
+  revokeAll(email: string): void {
+    for (const [token, { person }] of this.#refreshTokens) if (person.email === email) this.revoke(token);
+  }
+
+  /** Whose access token this is, if it is still good. */
   personOf(authorization: string | undefined): Person | undefined {
     const access = this.#accessTokens.get(authorization?.replace(/^Zoho-oauthtoken /, "") ?? "");
-    return access !== undefined && access.endsAt > Date.now() ? access.person : undefined;
+    return access !== undefined && access.endsAt > Date.now() ? access.login.person : undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
 import { Accounts, type Person } from "./accounts.js";
 
 export interface ZohoOptions {
@@ -13,14 +14,21 @@ export interface ZohoStandIn {
   readonly url: string;
   /** Every request so far, such as `grant`, `refresh`, `GET /crm/v8/org`. */
   readonly requests: string[];
-  /** Who asked for the roles, in order: the user whose token came with the request. */
+  /**
+   * Who asked for the roles, in order: the user whose token came with the request. The role in the answer has the same
+   * person's address as its display label.
+   */
   readonly served: string[];
   /** For tokens that are granted from now on, in milliseconds. */
   lifetimeMs: number;
-  /** Whether the call that tells the user's name fails. */
+  /** How long the token endpoint takes to answer, in milliseconds. */
+  latencyMs: number;
+  /** Whether the call that returns the user's name fails. */
   isUserHidden: boolean;
   /** A grant token, as the API console gives one: good for one exchange, by this client. */
   grant(clientId: string, person: Person): string;
+  /** Revokes all refresh tokens of a person. */
+  revokeAll(email: string): void;
   stop(): Promise<void>;
 }
 
@@ -40,20 +48,25 @@ export async function startZoho(options: ZohoOptions = {}): Promise<ZohoStandIn>
     if (request.method === "POST" && pathname === "/oauth/v2/token") {
       const form = await formOf(request);
       requests.push(form.get("grant_type") === "refresh_token" ? "refresh" : "grant");
+      if (zoho.latencyMs > 0) await sleep(zoho.latencyMs);
       return { status: 200, body: accounts.exchange(form, zoho.lifetimeMs) };
+    }
+    if (request.method === "POST" && pathname === "/oauth/v2/token/revoke") {
+      requests.push("revoke");
+      return { status: 200, body: accounts.revoke(String((await formOf(request)).get("token"))) };
     }
     requests.push(`${request.method} ${pathname}`);
     const person = accounts.personOf(request.headers.authorization);
     if (person === undefined) return refuse(401, "INVALID_TOKEN", "invalid oauth token");
-    switch (pathname) {
-      case "/crm/v8/users":
+    switch (pathname.replace(/^\/crm\/v[678]/, "")) {
+      case "/users":
         if (zoho.isUserHidden) return refuse(401, "OAUTH_SCOPE_MISMATCH", "invalid oauth scope");
         return { status: 200, body: { users: [{ id: "1", email: person.email }] } };
-      case "/crm/v8/org":
+      case "/org":
         return { status: 200, body: { org: [{ id: "1", zgid: person.zgid }] } };
-      case "/crm/v8/settings/roles":
+      case "/settings/roles":
         served.push(person.email);
-        return { status: 200, body: { roles: [{ id: "1", name: "CEO", display_label: "CEO" }] } };
+        return { status: 200, body: { roles: [{ id: "1", name: "CEO", display_label: person.email }] } };
       default:
         return refuse(404, "INVALID_URL_PATTERN", "there is nothing here");
     }
@@ -64,8 +77,10 @@ export async function startZoho(options: ZohoOptions = {}): Promise<ZohoStandIn>
     requests,
     served,
     lifetimeMs: options.lifetimeMs ?? 3_600_000,
+    latencyMs: 0,
     isUserHidden: false,
     grant: (clientId: string, person: Person) => accounts.issueCode(clientId, person),
+    revokeAll: (email: string) => accounts.revokeAll(email),
     stop: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -2,9 +2,12 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { TokenStoreError } from "@tokenkeep/core";
 import { type ClassOrModule, classOf } from "./sdk.js";
 
-/** The current user of one asynchronous context. */
-interface Context {
+/** The current user of one asynchronous context: what the SDK keeps in two variables of its `Initializer`. */
+class Context {
   initializer: unknown;
+  readonly LOCAL = new Map<unknown, unknown>();
+  /** Ends with the last `switchUser`, however it ends. */
+  switched: Promise<unknown> = Promise.resolve();
 }
 
 /** Where an SDK's `Initializer` has its contexts: known to every copy of this package. */
@@ -22,10 +25,12 @@ interface SdkBuilder {
   initialize(): Promise<unknown>;
 }
 
-/** The part of an SDK's `Initializer` that is used: where it keeps the current user. */
+/** The parts of an SDK's `Initializer` that are used: where it keeps the current user. */
 interface SdkInitializer {
   initializer: unknown;
   LOCAL: Map<unknown, unknown>;
+  getInitializer(): Promise<unknown>;
+  switchUser(...settings: unknown[]): Promise<unknown>;
   [CONTEXTS]?: AsyncLocalStorage<Context>;
 }
 
@@ -56,16 +61,6 @@ export interface UserSettings {
 }
 
 /**
- * Remembers nothing. The SDKs remember initializers by the user who was current *before* a switch, which is how
- * `switchUser` to B and back to A ends with B's token. Without that memory they take the current one.
- */
-class NoMemory extends Map<unknown, unknown> {
-  override set(): this {
-    return this;
-  }
-}
-
-/**
  * Runs `work` as one user of the SDK: initialises the SDK for that user, and keeps it so for everything that `work`
  * awaits or starts, whatever other users do in this process at the same time. A `switchUser` inside ends with `work`.
  *
@@ -89,7 +84,7 @@ export async function asUser<T>(
   const context = contextsOf(classOf(sdk.Initializer, "Initializer") as unknown as SdkInitializer);
   checkSettings(settings);
   if (typeof work !== "function") throw invalid("The work of asUser must be a function.");
-  return context.run({ initializer: undefined }, async () => {
+  return context.run(new Context(), async () => {
     // awaited, as the SDK asks: its constructor is asynchronous
     const builder = (await new Builder()) as SdkBuilder;
     const { environment, token, store, sdkConfig, resourcePath, logger, requestProxy } = settings;
@@ -105,34 +100,49 @@ export async function asUser<T>(
   });
 }
 
-/** Puts the SDK's two variables for the current user into the context, once per SDK. */
+/** Makes the SDK look for its current user in the context, once per SDK. Outside of any, nothing changes. */
 function contextsOf(Initializer: SdkInitializer): AsyncLocalStorage<Context> {
   const known = Initializer[CONTEXTS];
   if (known !== undefined) return known;
-  const context = new AsyncLocalStorage<Context>();
-  let outside = Initializer.initializer;
-  Object.defineProperty(Initializer, "initializer", {
-    get: () => {
-      const current = context.getStore();
-      return current === undefined ? outside : current.initializer;
+  const contexts = new AsyncLocalStorage<Context>();
+  const outside = { initializer: Initializer.initializer, LOCAL: Initializer.LOCAL };
+  const current = () => contexts.getStore() ?? outside;
+  Object.defineProperties(Initializer, {
+    initializer: {
+      get: () => current().initializer,
+      set: (initializer: unknown) => {
+        current().initializer = initializer;
+      },
     },
-    set: (initializer: unknown) => {
-      const current = context.getStore();
-      if (current === undefined) outside = initializer;
-      else current.initializer = initializer;
-    },
-    configurable: true,
-    enumerable: true,
+    LOCAL: { get: () => current().LOCAL },
+    [CONTEXTS]: { value: contexts },
   });
-  const memory = Initializer.LOCAL;
-  const none = new NoMemory();
-  Object.defineProperty(Initializer, "LOCAL", {
-    get: () => (context.getStore() === undefined ? memory : none),
-    configurable: true,
-    enumerable: true,
-  });
-  Object.defineProperty(Initializer, CONTEXTS, { value: context });
-  return context;
+
+  // The SDK looks into LOCAL first, where `switchUser` leaves B under A's name: after A, B and A again, it finds B.
+  const { getInitializer, switchUser } = Initializer;
+  Initializer.getInitializer = async function (this: unknown) {
+    const context = contexts.getStore();
+    if (context === undefined) return getInitializer.call(this);
+    await context.switched;
+    return context.initializer;
+  };
+  // The builder of the Node.js SDK does not wait for the switch, so that the next call would still be the old user's.
+  Initializer.switchUser = async function (this: unknown, ...settings: unknown[]) {
+    const context = contexts.getStore();
+    if (context === undefined) return switchUser.apply(this, settings);
+    const next = new Context();
+    next.initializer = context.initializer;
+    const done = contexts.run(next, () => switchUser.apply(this, settings));
+    context.switched = done.then(
+      () => {
+        context.initializer = next.initializer;
+      },
+      () => {},
+    );
+    await done;
+    await context.switched;
+  };
+  return contexts;
 }
 
 function checkSettings(settings: UserSettings): void {

@@ -21,6 +21,20 @@ export function inputOf(token: SdkToken): TokenInput {
   };
 }
 
+/** What a token of the SDK's has that its record has not. What it lacks is no change: the SDK may not know it. */
+export function changesOf(record: OAuthToken, given: TokenInput): TokenInput {
+  const changes: Record<string, unknown> = {};
+  const { userSignature, ...rest } = given;
+  const name = userSignature?.name;
+  if (!isMissing(name) && name !== record.userSignature?.name) changes.userSignature = { name };
+  for (const [name, value] of Object.entries(rest)) {
+    if (!isMissing(value) && value !== record[name as keyof typeof rest]) changes[name] = value;
+  }
+  // an access token and its end belong together, also where the SDK left the end as it was
+  if (changes.accessToken !== undefined && !isMissing(given.expiresAt)) changes.expiresAt = given.expiresAt;
+  return changes;
+}
+
 /** An id as text: a program without types may have a number. */
 export function textId<T>(id: T): T | string {
   return typeof id === "number" || typeof id === "bigint" ? String(id) : id;

@@ -50,6 +50,8 @@ export interface SdkClasses<T extends SdkToken> {
   readonly UserSignature: ClassOrModule<new (name: string) => SdkUser>;
   /** The SDK's `TokenStore`, where it is a class: the Node.js SDK takes no store that is not an instance. */
   readonly TokenStore?: ClassOrModule<abstract new () => object> | object | undefined;
+  /** The SDK's `Initializer`, needed for the option `refresh`: it knows where the SDK refreshes tokens. */
+  readonly Initializer?: ClassOrModule<object> | undefined;
 }
 
 /** What the SDKs take for `store`. */
@@ -82,8 +84,10 @@ export interface ZohoTokenStore<T extends SdkToken> {
    * @returns every record as a token of the SDK's
    */
   getTokens(): Promise<T[]>;
-  /** Deletes every record of the store. */
+  /** Deletes every record of the store, but not the knowledge of what was imported. */
   deleteTokens(): Promise<void>;
+  /** With the option `refresh`: waits for refreshes under way. Call it before the store's `close()`. */
+  close(): Promise<void>;
 }
 
 /** The class that was given, or that a module of the Node.js SDK has. */

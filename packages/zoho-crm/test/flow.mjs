@@ -5,19 +5,26 @@ import { tmpdir } from "node:os";
 import { TokenStoreError } from "@tokenkeep/core";
 import { zohoTokenStore } from "@tokenkeep/zoho-crm";
 
-const { sdk: sdkName, store: storeModule, path, url, login = {}, steps } = JSON.parse(process.argv[2]);
+const {
+  sdk: sdkName,
+  store: choice,
+  bridge: bridgeOptions,
+  url,
+  login = {},
+  steps,
+} = JSON.parse(process.argv[2]);
 const require = createRequire(import.meta.url);
-const sdk =
-  sdkName === "typescript" ? require("@zohocrm/typescript-sdk-8.0") : await import("@zohocrm/nodejs-sdk-8.0");
-const rolesModule =
-  sdkName === "typescript"
-    ? require("@zohocrm/typescript-sdk-8.0/dist/core/com/zoho/crm/api/roles/roles_operations.js")
-    : await import("@zohocrm/nodejs-sdk-8.0/lib/core/com/zoho/crm/api/roles/roles_operations.js");
+const isTypescript = sdkName.startsWith("typescript");
+const roles = "core/com/zoho/crm/api/roles/roles_operations.js";
+const sdk = isTypescript ? require(`@zohocrm/${sdkName}`) : await import(`@zohocrm/${sdkName}`);
+const rolesModule = isTypescript
+  ? require(`@zohocrm/${sdkName}/dist/${roles}`)
+  : await import(`@zohocrm/${sdkName}/lib/${roles}`);
 
-const stores = await import(storeModule);
-const StoreClass = stores.SqliteTokenStore ?? stores.MemoryTokenStore;
-const store = path === undefined ? new StoreClass() : new StoreClass(path);
-const bridge = zohoTokenStore(store, sdk);
+const stores = await import(choice.module);
+const StoreClass = Object.entries(stores).find(([name]) => name.endsWith("TokenStore"))[1];
+const store = choice.options === undefined ? new StoreClass() : new StoreClass(choice.options);
+const bridge = zohoTokenStore(store, sdk, bridgeOptions);
 
 // what the SDK asks of the store
 const calls = [];
@@ -66,7 +73,12 @@ async function callApi() {
 const run = {
   initialize: (user) => initialize(user ?? login),
   api: () => callApi(),
-  threeAtOnce: () => Promise.all([callApi(), callApi(), callApi()]),
+  atOnce: (count) => Promise.all(Array.from({ length: count }, () => callApi().catch(shown))),
+  // until the test says so
+  wait: async () => {
+    console.log("ready");
+    for await (const _ of process.stdin);
+  },
   remove: () => token.remove(),
   // without what the README says of LOCAL, unless told so
   switchUser: async ({ user, clears }) => {
@@ -100,7 +112,7 @@ const run = {
   close: () => store.close(),
 };
 
-function told(error) {
+function shown(error) {
   const chain = [];
   for (let at = error; typeof at === "object" && at !== null; at = at.cause ?? undefined) {
     chain.push({ kind: at.constructor.name, name: at.name, code: at.code, message: String(at.message) });
@@ -115,8 +127,9 @@ for (const [step, argument] of steps) {
   try {
     results.push((await run[step](argument)) ?? null);
   } catch (error) {
-    results.push(told(error));
+    results.push(shown(error));
   }
 }
+await bridge.close();
 await store.close();
 console.log(JSON.stringify(results));

@@ -53,8 +53,17 @@ export class ImportedRows {
   }
 
   /** Remembers more rows. Others may do so at the same time. */
-  async add(added: readonly ZohoRow[]): Promise<void> {
-    let missing = [...new Set(added.map(digestOf))].filter((digest) => !this.#digests.has(digest));
+  async add(rows: readonly ZohoRow[]): Promise<void> {
+    await this.#add(rows.map(digestOf).filter((digest) => !this.#digests.has(digest)));
+  }
+
+  /** Puts back what was read, after the store was emptied. */
+  async restore(): Promise<void> {
+    await this.#add(this.#digests);
+  }
+
+  async #add(digests: Iterable<string>): Promise<void> {
+    let missing = [...new Set(digests)];
     for (let part = 1; missing.length > 0; ) {
       const record = await this.#store.findTokenById(idOf(part));
       const known = record === null ? [] : digestsIn(record);

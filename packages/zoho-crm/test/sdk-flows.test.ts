@@ -3,7 +3,8 @@ import { expect, it } from "vitest";
 import { ADA, BOB, client, newLogin, onEachSdkAndStore } from "./setting.js";
 
 onEachSdkAndStore((setting) => {
-  const { program, isDurable } = setting;
+  const { program, isDurable, sdk } = setting;
+  const version = sdk.at(-3); // of the API: "8" of "typescript-sdk-8.0"
 
   it("logs in with a grant token and saves one record with the user's name", async () => {
     const login = newLogin(setting.zoho);
@@ -12,7 +13,11 @@ onEachSdkAndStore((setting) => {
       login,
     );
     expect(calls).toEqual(["findToken", "saveToken"]);
-    expect(setting.zoho.requests).toEqual(["grant", "GET /crm/v8/users", "GET /crm/v8/org"]);
+    expect(setting.zoho.requests).toEqual([
+      "grant",
+      `GET /crm/v${version}/users`,
+      `GET /crm/v${version}/org`,
+    ]);
     expect(records).toMatchObject([
       {
         ...login,
@@ -52,7 +57,7 @@ onEachSdkAndStore((setting) => {
 
   it("keeps one record and its refresh token when three calls refresh at once", async () => {
     const [, before, , , statuses, calls, after] = await program(
-      [["initialize"], ["records"], ["expire"], ["calls"], ["threeAtOnce"], ["calls"], ["records"]],
+      [["initialize"], ["records"], ["expire"], ["calls"], ["atOnce", 3], ["calls"], ["records"]],
       newLogin(setting.zoho),
     );
     expect(statuses).toEqual([200, 200, 200]);
@@ -152,7 +157,7 @@ onEachSdkAndStore((setting) => {
     expect(calls).toEqual(["findToken"]);
     expect(id).toBe(record.id);
     expect(status).toBe(200);
-    expect(setting.zoho.requests).toEqual(["GET /crm/v8/settings/roles"]);
+    expect(setting.zoho.requests).toEqual([`GET /crm/v${version}/settings/roles`]);
 
     const [, , again, records] = await program([["expire"], ["initialize"], ["api"], ["records"]], login);
     expect(again).toBe(200);
