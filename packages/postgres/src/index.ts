@@ -1,0 +1,7 @@
+/**
+ * A store for OAuth tokens in PostgreSQL, on pg.
+ * @module @tokenkeep/postgres
+ */
+export type { PgClient, PgPool, PgQuery, PostgresTokenStoreOptions } from "./options.js";
+export { PostgresTokenStore } from "./postgres-token-store.js";
+export { postgresSchema, SCHEMA_VERSION } from "./schema.js";

@@ -1,0 +1,103 @@
+import { TokenStoreError } from "@tokenkeep/core";
+import { type Deadline, invalidOption } from "@tokenkeep/core/backend";
+import { checkSchemaComment, type SqlConnection, type SqlTables, schemaComment } from "@tokenkeep/core/sql";
+
+/** The version of the tables that this package creates, which their comments name. */
+export const SCHEMA_VERSION = 1;
+
+/** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
+export function checkSchemaName(schema: unknown): void {
+  // PostgreSQL would truncate a longer one.
+  if (
+    typeof schema === "string" &&
+    schema !== "" &&
+    !schema.includes("\0") &&
+    Buffer.byteLength(schema) < 64
+  ) {
+    return;
+  }
+  throw invalidOption("schema must be the name of a schema, of up to 63 bytes.");
+}
+
+/** The names of the tables, quoted. */
+export function tablesIn(schema: string | undefined): SqlTables {
+  const prefix = schema === undefined ? "" : `${quoted(schema)}.`;
+  return { tokens: `${prefix}tokenkeep`, locks: `${prefix}tokenkeep_locks` };
+}
+
+/**
+ * The statements that create the tables, to be run by hand if the store's user may not create tables
+ * (`createTables: false`).
+ * @param schema the schema of the tables, which must exist; by default the first of the search path
+ * @returns SQL, several statements
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS` if it can't be the name of a schema
+ */
+export function postgresSchema(schema?: string): string {
+  if (schema !== undefined) checkSchemaName(schema);
+  const { tokens, locks } = tablesIn(schema);
+  // Names and ids are bytes, since text can't hold a NUL. The keys are digests.
+  return `CREATE TABLE IF NOT EXISTS ${tokens} (
+  namespace bytea NOT NULL,
+  id bytea NOT NULL,
+  etag text NOT NULL,
+  created_at bigint NOT NULL,
+  saved_at bigint NOT NULL,
+  record text NOT NULL,
+  user_client_key text,
+  grant_token_key text,
+  refresh_token_key text,
+  access_token_key text,
+  user_key text,
+  PRIMARY KEY (namespace, id),
+  UNIQUE (namespace, user_client_key),
+  UNIQUE (namespace, grant_token_key),
+  UNIQUE (namespace, refresh_token_key),
+  UNIQUE (namespace, access_token_key)
+);
+CREATE INDEX IF NOT EXISTS tokenkeep_by_user ON ${tokens} (namespace, user_key);
+CREATE INDEX IF NOT EXISTS tokenkeep_by_age ON ${tokens} (namespace, created_at, id);
+CREATE TABLE IF NOT EXISTS ${locks} (
+  namespace bytea NOT NULL,
+  lock_key text NOT NULL,
+  owner text,
+  held_until bigint NOT NULL,
+  fence bigint NOT NULL,
+  next_owner text,
+  next_until bigint NOT NULL,
+  PRIMARY KEY (namespace, lock_key)
+);
+COMMENT ON TABLE ${tokens} IS '${schemaComment(SCHEMA_VERSION)}';`;
+}
+
+/** Creates the tables, once, however many processes start at the same moment. */
+export async function openSchema(
+  connection: SqlConnection,
+  schema: string | undefined,
+  createTables: boolean,
+  deadline: Deadline,
+): Promise<void> {
+  const { tokens } = tablesIn(schema);
+  const state = `SELECT current_setting('server_encoding'), to_regclass($1) IS NOT NULL,
+    COALESCE(obj_description(to_regclass($1), 'pg_class'), '')`;
+  const { rows } = await connection.run({ sql: state, values: [tokens], isRead: true }, deadline);
+  const [encoding, isThere, comment] = rows[0]!.map(String);
+  if (encoding !== "UTF8") throw schemaError(`the database must have the encoding UTF8, not ${encoding}.`);
+  if (isThere === "t") return checkSchemaComment("postgres", tokens, comment!, SCHEMA_VERSION);
+  if (!createTables) {
+    throw schemaError(`the tables are missing, and may not be created. Run:\n\n${postgresSchema(schema)}`);
+  }
+  // Several statements in one query are one transaction. CREATE … IF NOT EXISTS alone fails if two processes race.
+  const lock = "SELECT pg_advisory_xact_lock(hashtext('tokenkeep'));";
+  const create = schema === undefined ? "" : `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)};`;
+  const sql = `${lock}${create}${postgresSchema(schema)}`;
+  // Running it twice is harmless, as is repeating a read.
+  await connection.run({ sql, values: [], isRead: true }, deadline);
+}
+
+function quoted(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`;
+}
+
+function schemaError(what: string): TokenStoreError {
+  return new TokenStoreError("ERR_SCHEMA", `postgres: ${what}`);
+}

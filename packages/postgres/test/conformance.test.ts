@@ -1,0 +1,3 @@
+import { runKitOn } from "./kit.js";
+
+await runKitOn("postgres");
