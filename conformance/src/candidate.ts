@@ -136,5 +136,6 @@ export function reasonNotToRun(test: Case, { capabilities, module }: Candidate):
   if (present.length > 0) return `the store declares ${present.join(", ")}`;
   const without = (test.disruptions ?? []).filter((means) => module.disruptions?.[means] === undefined);
   if (test.needsClient && module.client === undefined) return "the module has no client";
+  if (test.needsDump && module.dump === undefined) return "the module has no dump";
   return without.length > 0 ? `the module has no disruptions.${without.join(", disruptions.")}` : undefined;
 }

@@ -1,4 +1,4 @@
-import type { Capabilities, TokenStore } from "@tokenkeep/core";
+import type { Capabilities, EncryptionOptions, TokenStore } from "@tokenkeep/core";
 import { paragraphOfSentence } from "./contract.js";
 
 /** Where a store keeps its records for one case: fresh and empty. */
@@ -19,6 +19,8 @@ export interface OpenOptions {
   readonly leaseMs?: number;
   /** As the option of that name of every durable store. */
   readonly open?: "create" | "existing";
+  /** As the option of that name of every store. For a module with `dump` alone. */
+  readonly encryption?: EncryptionOptions;
 }
 
 /** What the kit needs to know about a store: the default export of a module that child processes import too. */
@@ -37,6 +39,13 @@ export interface StoreModule {
    * @param space one that no store has open any more
    */
   destroy?(space: Space): void | Promise<void>;
+  /**
+   * Everything that a space holds, as somebody reads it who has the files, the tables or the keys: for the cases of
+   * encryption, which apply only to a module with this.
+   * @param space which
+   * @returns the bytes, or text
+   */
+  dump?(space: Space): string | Uint8Array | Promise<string | Uint8Array>;
   /** Means to disturb the backend, as far as there are any. */
   readonly disruptions?: DisruptionMeans;
   /** How to make a store from a client that the caller already has. */
@@ -163,6 +172,8 @@ export interface Case {
   readonly disruptions?: readonly (keyof DisruptionMeans)[];
   /** Whether the module must have `client`. */
   readonly needsClient?: true;
+  /** Whether the module must have `dump`. */
+  readonly needsDump?: true;
   /** How long it may take, in milliseconds; 60,000 by default. */
   readonly timeoutMs?: number;
   /** How much longer it may take for each of the run's `rounds`, in milliseconds. */

@@ -10,6 +10,7 @@ import { conditionalDeletes } from "./conditional-deletes.js";
 import { conditionalSaves } from "./conditional-saves.js";
 import { crashes } from "./crashes.js";
 import { deleting } from "./deleting.js";
+import { encryption } from "./encryption.js";
 import { errors } from "./errors.js";
 import { finding } from "./finding.js";
 import { importing } from "./importing.js";
@@ -71,5 +72,6 @@ export const allCases: readonly Case[] = [
   ...capabilities,
   ...methods,
   ...options,
+  ...encryption,
   ...randomCalls,
 ].sort(byParagraph);

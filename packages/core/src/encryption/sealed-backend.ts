@@ -172,6 +172,16 @@ export class SealedBackend implements Backend {
   reseal(plain: TokenRecord, key: MasterKey | null, deadline: Deadline): MaybePromise<boolean> {
     const record = { ...plain, etag: randomUUID() };
     const stored = key === null ? escapeRecord(record) : sealRecord(record, key, this.#namespace);
+    return this.replaceStored(stored, plain, deadline);
+  }
+
+  /**
+   * Writes a record as it is to be stored, which nothing but `reseal` and tests should do.
+   * @param stored what to store
+   * @param plain the record that is stored now, opened
+   * @returns false where that has changed meanwhile
+   */
+  replaceStored(stored: TokenRecord, plain: TokenRecord, deadline: Deadline): MaybePromise<boolean> {
     return this.#backend.replace(stored, keysOf(plain), plain, deadline);
   }
 

@@ -27,7 +27,12 @@ export function giveStoredAccess(store: TokenStore, access: StoredAccess): void 
   Object.defineProperty(store, STORED, { value: access });
 }
 
-/** @throws TokenStoreError `ERR_UNSUPPORTED` for a store that is not built on `BaseTokenStore` */
+/**
+ * Access to the records of a store as they are stored, for tools and tests.
+ * @param store a store that is built on `BaseTokenStore`
+ * @returns the access
+ * @throws TokenStoreError `ERR_UNSUPPORTED` for any other store
+ */
 export function storedAccessOf(store: TokenStore): StoredAccess {
   const access = (store as { [STORED]?: StoredAccess })[STORED];
   if (access !== undefined) return access;
