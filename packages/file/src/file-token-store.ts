@@ -10,7 +10,7 @@ export class FileTokenStore extends BaseTokenStore {
    */
   constructor(options: string | FileTokenStoreOptions) {
     const checked = checkOptions(options);
-    const { namespace, timeoutMs, leaseMs } = checked;
-    super(new FileBackend(checked), { namespace, timeoutMs, leaseMs });
+    const { namespace, timeoutMs, leaseMs, encryption } = checked;
+    super(new FileBackend(checked), { namespace, timeoutMs, leaseMs, encryption });
   }
 }

@@ -252,7 +252,9 @@ function termOf({ owner, clock, at, nonce }: Line, lengthMs: unknown, fence: num
 /** When a term ends on the clock of a line. A term of another clock ends never, unless its writer saw it end. */
 function endOf({ clock, until, version }: Term, line: Line): number {
   if (clock === line.clock) return until;
-  return Array.isArray(line.expired) && line.expired.includes(version) ? 0 : Number.POSITIVE_INFINITY;
+  return Array.isArray(line.expired) && line.expired.includes(version)
+    ? Number.NEGATIVE_INFINITY
+    : Number.POSITIVE_INFINITY;
 }
 
 function asSeenBy(line: Line, { held, next }: Lock): LeaseState {

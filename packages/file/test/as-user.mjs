@@ -1,12 +1,11 @@
-// Runs as another user (this one is root, who may do everything): <path> [save]
+// Runs as another user than root, who may do everything: <path> [allowOthers] [often]
 import { FileTokenStore } from "@tokenkeep/file";
 
 process.setgid(65534);
 process.setuid(65534);
-const [path, ...others] = process.argv.slice(2);
-const allowOthers = others.includes("allowOthers");
-const store = new FileTokenStore({ path, allowOthers });
-const tell = async (call) => {
+const [path, ...options] = process.argv.slice(2);
+const store = new FileTokenStore({ path, allowOthers: options.includes("allowOthers") });
+const report = async (call) => {
   try {
     await call();
     process.stdout.write("done\n");
@@ -14,9 +13,10 @@ const tell = async (call) => {
     process.stdout.write(`${error.code}\n`);
   }
 };
-await tell(() => store.getTokens());
-await tell(() => store.saveToken({ id: "user", refreshToken: "user" }));
-for (let n = 0; n < (others.includes("much") ? 600 : 0); n++)
+await report(() => store.getTokens());
+await report(() => store.saveToken({ id: "user", refreshToken: "user" }));
+for (let n = 0; n < (options.includes("often") ? 600 : 0); n++) {
   await store.saveToken({ id: "user", accessToken: `${n}` });
-await tell(() => store.withLock("k", () => {}));
+}
+await report(() => store.withLock("k", () => {}));
 await store.close();

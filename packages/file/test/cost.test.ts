@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
 import { fillUntilDue, newPath, saveSome, stepsOf } from "./helpers.js";
 
-/** That these come in this order, with others between them perhaps. */
+/** Expects these steps in this order, possibly with others in between. */
 function expectOrder(steps: string[], order: string[]): void {
   let at = -1;
   for (const step of order) {
@@ -15,37 +15,29 @@ function expectOrder(steps: string[], order: string[]): void {
   }
 }
 
-describe("what a call does to the disk", () => {
-  it("find: one look at the file, nothing else", async () => {
+describe("what a call does to the file system", () => {
+  it("find: one stat of the file, nothing else", async () => {
     const path = newPath();
     await using store = new FileTokenStore(path);
     await store.saveToken({ id: "a", refreshToken: "a" });
     expect(await stepsOf("find", path, "trace")).toEqual(Array.from({ length: 5 }, () => "statSync"));
   });
 
-  it.each([10, 1000])("save: one line and one flush, at %i records too", async (count) => {
+  it.each([10, 1000])("save: one line and one flush, with %i records too", async (count) => {
     const path = newPath();
     await saveSome(path, count);
     expect(await stepsOf("save", path)).toEqual(["writeSync", "fdatasync"]);
   });
 
-  it("a new file is flushed before it has its name, and its directory before the first save is done", async () => {
+  it("a new file is flushed before it gets its name, and its directory before the first save resolves", async () => {
     const steps = await stepsOf("open", newPath());
-    expectOrder(steps, ["open", "handle.sync", "linkSync", "fsyncSync", "writeSync", "fdatasync"]);
+    expectOrder(steps, ["openSync", "write", "fsync", "linkSync", "fsyncSync", "writeSync", "fdatasync"]);
   });
 
-  it("a file that is replaced: the new one is flushed before it has the name, and then its directory", async () => {
+  it("a replacement is flushed before it gets the name of the file, and then its directory is", async () => {
     const path = newPath();
     await fillUntilDue(path);
     const steps = await stepsOf("save", path);
-    expectOrder(steps, [
-      "fdatasync",
-      "open",
-      "handle.sync",
-      "writeSync",
-      "handle.sync",
-      "renameSync",
-      "fsyncSync",
-    ]);
+    expectOrder(steps, ["fdatasync", "openSync", "fsync", "writeSync", "fsync", "renameSync", "fsyncSync"]);
   });
 });

@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { describe, expect, it, vi } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
-import { linesOf, newPath, saveSome, writeLog } from "./helpers.js";
+import { linesOf, newPath, saveSome, writePrivate } from "./helpers.js";
 
 describe("a damaged file", () => {
   it("keeps every whole line, whatever byte it ends at, and takes new saves", async () => {
@@ -30,7 +30,7 @@ describe("a damaged file", () => {
     }
   });
 
-  it("takes the line that a writer put behind what was cut off, whatever byte that ends at", async () => {
+  it("takes the line that follows a torn one, whatever byte that ends at", async () => {
     const path = newPath();
     await saveSome(path, 2);
     const [head, cut, line] = linesOf(path) as [string, string, string];
@@ -38,29 +38,29 @@ describe("a damaged file", () => {
     const before = ["", part, `${part}{"o`, `${cut}${part}`, `${part}\0\0`, "\0\0"];
     for (let end = 0; end <= cut.length; end++) before.push(cut.slice(0, end));
     for (const text of before) {
-      writeLog(path, `${head}\n${text}${line}\n`);
+      writePrivate(path, `${head}\n${text}${line}\n`);
       await using store = new FileTokenStore(path);
       const tokens = await store.getTokens();
       expect(tokens.map(({ id }) => id)).toEqual(["id-1"]);
     }
   });
 
-  it("tells a newline that was changed from a line that was cut off", async () => {
+  it("does not take a changed newline for a torn line", async () => {
     const path = newPath();
     await saveSome(path, 2);
     const [head, one, two] = linesOf(path) as [string, string, string];
-    writeLog(path, `${head}\n${one}J${two}\n`);
+    writePrivate(path, `${head}\n${one}J${two}\n`);
     await using store = new FileTokenStore(path);
     await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_CORRUPT" });
   });
 
-  it("keeps the later saves of a record whose earlier line was taken out", async () => {
+  it("keeps the later saves of a record whose earlier line was removed", async () => {
     const path = newPath();
     await using writer = new FileTokenStore(path);
     for (let n = 1; n <= 5; n++) await writer.saveToken({ id: "a", refreshToken: `r-${n}` });
     const lines = linesOf(path);
     for (const out of [1, 3]) {
-      writeLog(
+      writePrivate(
         path,
         lines
           .filter((_, index) => index !== out)
@@ -78,7 +78,7 @@ describe("a damaged file", () => {
     ["cut off in its first line", (text: string) => text.slice(0, 40)],
     ["cut off just before its first newline", (text: string) => text.slice(0, text.indexOf("\n"))],
     ["without its first line", (text: string) => text.slice(text.indexOf("\n") + 1)],
-    ["with garbage at its end that is no line's", (text: string) => `${text}garbage`],
+    ["with garbage at its end that is not of a line", (text: string) => `${text}garbage`],
   ])("is refused when it is %s, and nothing is written", async (_name, damage) => {
     const path = newPath();
     await saveSome(path, 2);
@@ -88,7 +88,7 @@ describe("a damaged file", () => {
     for (const call of [() => store.getTokens(), () => store.saveToken({ refreshToken: "r" })]) {
       await expect(call()).rejects.toMatchObject({
         code: "ERR_CORRUPT",
-        message: expect.stringMatching(/line \d+: .*(backup|first line)/),
+        message: expect.stringMatching(/(backup|first line)/),
       });
     }
     expect(readFileSync(path, "utf8")).toBe(text);
@@ -97,8 +97,8 @@ describe("a damaged file", () => {
   it("of a newer format is refused and left as it is", async () => {
     const path = newPath();
     await saveSome(path, 1);
-    const { encodeLine } = await import("../dist/line.js");
-    const text = encodeLine({ op: "log", format: 2, kind: "tokens" });
+    const { encodeLine } = await import("../dist/log/line.js");
+    const text = encodeLine({ op: "header", format: 2, kind: "tokens" });
     writeFileSync(path, text);
     await using store = new FileTokenStore(path);
     await expect(store.saveToken({ refreshToken: "r" })).rejects.toMatchObject({ code: "ERR_SCHEMA" });
@@ -136,7 +136,7 @@ describe("a damaged file", () => {
 });
 
 describe("a store that is open", () => {
-  it("meets damage, and works again once the line is out", async () => {
+  it("reports damage, and works again once the line is removed", async () => {
     const path = newPath();
     await using store = new FileTokenStore(path);
     await store.saveToken({ id: "a", refreshToken: "a" });
@@ -149,14 +149,14 @@ describe("a store that is open", () => {
     expect(await store.getTokens()).toHaveLength(2);
   });
 
-  it("sees a file of the same size and time that was put in the place of its own, or over it", async () => {
+  it("notices a file of the same size and time that replaced its own, or overwrote it", async () => {
     const path = newPath();
     const other = newPath();
     await using store = new FileTokenStore(path);
     await store.saveToken({ id: "a", refreshToken: "mine" });
     copyFileSync(path, other);
     const before = statSync(path);
-    const changed = readFileSync(path, "utf8").replace("mine", "hers"); // damaged, so that it can't be missed
+    const changed = readFileSync(path, "utf8").replace("mine", "hers"); // Damaged, so that a read of it is noticed.
     for (const put of [
       () => writeFileSync(path, changed),
       () => {
@@ -170,14 +170,14 @@ describe("a store that is open", () => {
       put();
       utimesSync(path, before.atime, before.mtime);
       expect(statSync(path).size).toBe(before.size);
-      // at once, or when it can't be a write of another process that is under way
+      // At once, or as soon as it can't be another process's write in progress.
       const damaged = async () =>
         expect(await store.findTokenById("a").catch(({ code }) => code)).toBe("ERR_CORRUPT");
       await vi.waitFor(damaged, { interval: 10 });
     }
   });
 
-  it("goes on with a backup that was put in the place of its file, and never falls back to that", async () => {
+  it("continues with a backup that replaced its file", async () => {
     const path = newPath();
     const backup = newPath();
     await using store = new FileTokenStore(path);
@@ -192,7 +192,7 @@ describe("a store that is open", () => {
     expect((await again.findTokenById("b"))?.revision).toBe(600);
   });
 
-  it("tells that its file is gone, and works again once it is back", async () => {
+  it("reports that its file is gone, and works again once it is back", async () => {
     const path = newPath();
     const away = newPath();
     await using store = new FileTokenStore(path);
@@ -208,7 +208,7 @@ describe("a store that is open", () => {
     expect((await store.saveToken({ id: "a", accessToken: "x" })).revision).toBe(2);
   });
 
-  it("goes on with the file that another store made anew, be its inode the number that the old one had", async () => {
+  it("continues with the file that another store created, even with the inode number of the old one", async () => {
     const path = newPath();
     await using store = new FileTokenStore(path);
     await store.saveToken({ id: "old", refreshToken: "old" });
@@ -222,7 +222,7 @@ describe("a store that is open", () => {
     }
   });
 
-  it("saves on while the file of its locks is damaged, and has locks again once that is deleted", async () => {
+  it("saves while the file of its locks is damaged, and locks again once that is deleted", async () => {
     const path = newPath();
     await using store = new FileTokenStore(path);
     await store.withLock("k", () => {});

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { afterAll } from "vitest";
+import { afterAll, onTestFinished } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
 
 const directories: string[] = [];
@@ -14,7 +14,7 @@ afterAll(() => {
   for (const directory of directories) rmSync(directory, { recursive: true, force: true });
 });
 
-/** A new directory, which goes with the tests of this file. */
+/** A new directory. It is deleted after the tests of this file. */
 export function newDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "tokenkeep-"));
   directories.push(directory);
@@ -26,8 +26,8 @@ export const newPath = (name = "tokens.jsonl"): string => join(newDirectory(), n
 
 export const linesOf = (path: string): string[] => readFileSync(path, "utf8").split("\n").slice(0, -1);
 
-/** What stands beside the file. */
-export const besides = (path: string): string[] =>
+/** The names of the other files in its directory. */
+export const siblings = (path: string): string[] =>
   readdirSync(dirname(path))
     .filter((name) => name !== basename(path))
     .sort();
@@ -37,7 +37,7 @@ export async function saveSome(path: string, count: number): Promise<void> {
   for (let n = 0; n < count; n++) await store.saveToken({ id: `id-${n}`, refreshToken: `refresh-${n}` });
 }
 
-/** Saves `a` until the next save of another is the one that a compaction follows. */
+/** Saves `a` until the next save will be followed by a compaction. */
 export async function fillUntilDue(path: string): Promise<void> {
   await using store = new FileTokenStore(path);
   for (const id of ["a", "b", "child"]) await store.saveToken({ id, refreshToken: id });
@@ -52,7 +52,8 @@ export interface Running {
 
 /** A child process of a script in this folder. */
 export function start(script: string, args: string[], env: Record<string, string> = {}): Running {
-  const hook = "FAULT" in env ? ["--import", fileURLToPath(new URL("fault-hook.mjs", import.meta.url))] : [];
+  const hook =
+    "DISRUPT" in env ? ["--import", fileURLToPath(new URL("disruption-hook.mjs", import.meta.url))] : [];
   const file = fileURLToPath(new URL(script, import.meta.url));
   return watch(spawn(process.execPath, [...hook, file, ...args], options(env)));
 }
@@ -78,21 +79,21 @@ function watch(child: ChildProcess): Running {
 
 export async function until(isSo: () => boolean, what: string): Promise<void> {
   for (let tries = 0; !isSo(); tries++) {
-    if (tries > 3000) throw new Error(`waited in vain until ${what}`);
+    if (tries > 3000) throw new Error(`timed out waiting until ${what}`);
     await sleep(10);
   }
 }
 
-/** What the steps of a script are, one by one. */
+/** The names of the steps of `steps.mjs`. */
 export async function stepsOf(what: string, path: string, kind = "count"): Promise<string[]> {
   const file = `${newPath()}.steps`;
-  await start("steps.mjs", [what, path], { FAULT: kind, FAULT_FILE: file }).ended;
-  if (!existsSync(file)) throw new Error("the script did not end well");
+  await start("steps.mjs", [what, path], { DISRUPT: kind, DISRUPT_FILE: file }).ended;
+  if (!existsSync(file)) throw new Error("steps.mjs failed");
   return readFileSync(file, "utf8").split("\n");
 }
 
-/** Runs `work` for each, a few at a time. */
-export async function inTurns<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+/** Runs `work` for each item, three at a time. */
+export async function forEach<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
   const waiting = [...items];
   const worker = async () => {
     for (let item = waiting.shift(); item !== undefined; item = waiting.shift()) await work(item);
@@ -100,5 +101,20 @@ export async function inTurns<T>(items: readonly T[], work: (item: T) => Promise
   await Promise.all([worker(), worker(), worker()]);
 }
 
-export const writeLog = (path: string, text: string | Buffer): void =>
+/** Writes a file that the store accepts. */
+export const writePrivate = (path: string, text: string | Buffer): void =>
   writeFileSync(path, text, { mode: 0o600 });
+
+/** The warnings of this process from now on. */
+export function warnings(): string[] {
+  const seen: string[] = [];
+  const listen = (warning: Error & { code?: string }) => seen.push(`${warning.code}: ${warning.message}`);
+  process.on("warning", listen);
+  onTestFinished(() => void process.off("warning", listen));
+  return seen;
+}
+
+/** Saves so often that the file is compacted. */
+export async function saveOften(store: FileTokenStore, id: string): Promise<void> {
+  for (let n = 0; n < 400; n++) await store.saveToken({ id, refreshToken: id, accessToken: `${id}-${n}` });
+}

@@ -1,4 +1,4 @@
-// Holds a lock until it is told to end or has lost it, and prints what becomes of it: <path> <key> <leaseMs>
+// Holds a lock until it is lost, and prints its fencing token, then the error: <path> <key> <leaseMs>
 import { once } from "node:events";
 import { FileTokenStore } from "@tokenkeep/file";
 

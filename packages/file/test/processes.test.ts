@@ -5,7 +5,7 @@ import { FileTokenStore } from "../dist/index.js";
 import { linesOf, newPath, start } from "./helpers.js";
 
 describe("many processes", () => {
-  it("lose no save to compactions, to a stopped process that goes on, or to a kill", async () => {
+  it("lose no save to compactions, to a stopped process that continues, or to a kill", async () => {
     const path = newPath();
     const writers = ["a", "b", "c", "d"].map((id) => start("writer.mjs", [path, id, "600"]));
     const [, , stopped, killed] = writers as [unknown, unknown, (typeof writers)[0], (typeof writers)[0]];
@@ -20,7 +20,7 @@ describe("many processes", () => {
       isOver = true;
     });
 
-    // a reader in the middle of it sees each record grow, never go back
+    // A reader meanwhile sees revisions grow, never fall.
     await using reader = new FileTokenStore(path);
     const seen = new Map<string | null, number>();
     const files = new Set<string>();

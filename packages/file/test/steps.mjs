@@ -1,23 +1,28 @@
-// Does one thing to a file, step by step, so that a fault can meet it: <what> <path>
+// Does one thing to a file, which can be disrupted at each of its steps: <what> <path>
 import { FileTokenStore } from "@tokenkeep/file";
 
 const [what, path] = process.argv.slice(2);
 const store = new FileTokenStore(path);
 const save = async () => {
-  const { revision } = await store.saveToken({ id: "child", refreshToken: "child" });
-  process.stdout.write(`${revision}\n`);
+  try {
+    const { revision } = await store.saveToken({ id: "child", refreshToken: "child" });
+    process.stdout.write(`${revision}\n`);
+  } catch (error) {
+    process.stdout.write(`${error.code} ${error.uncertain}\n`);
+  }
 };
 if (what === "open") {
-  globalThis.faultsFrom();
+  globalThis.disruptFromHere();
   await store.getTokens();
   await save();
 } else if (what === "find") {
   await store.findTokenById("a");
-  globalThis.faultsFrom();
+  globalThis.disruptFromHere();
   for (let n = 0; n < 5; n++) await store.findToken({ refreshToken: "a" });
 } else {
+  // The test made the file so long that this save is followed by a compaction.
   await store.getTokens();
-  globalThis.faultsFrom();
-  await save(); // `compact`: the test made the file so long that this is the save which is followed by a compaction
+  globalThis.disruptFromHere();
+  await save();
 }
 await store.close();

@@ -11,14 +11,9 @@ import {
   write,
 } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { promisify } from "node:util";
 import { codeOf } from "@tokenkeep/core/backend";
 import { copyAccess } from "./access.js";
 import { removeIfPresent, syncDirectory } from "./files.js";
-
-// By descriptor: under Yarn Plug'n'Play a FileHandle can't sync.
-const flush = promisify(fsync);
-const writeSome = promisify(write);
 
 const BUFFERED = 65_536;
 /** A replacement that grew within this time has a living writer, in milliseconds. */
@@ -91,7 +86,7 @@ export class Replacement {
 
   async #writeAt(bytes: Buffer, position: number): Promise<void> {
     for (let done = 0; done < bytes.length; ) {
-      done += (await writeSome(this.#fd, bytes, done, bytes.length - done, position + done)).bytesWritten;
+      done += await writeSome(this.#fd, bytes, done, position + done);
     }
   }
 
@@ -122,6 +117,21 @@ export class Replacement {
     syncDirectory(this.#path);
     return true;
   }
+}
+
+// By descriptor: under Yarn Plug'n'Play a FileHandle can't sync.
+function writeSome(fd: number, bytes: Buffer, offset: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    write(fd, bytes, offset, bytes.length - offset, position, (error, written) =>
+      error === null ? resolve(written) : reject(error),
+    );
+  });
+}
+
+function flush(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fsync(fd, (error) => (error === null ? resolve() : reject(error)));
+  });
 }
 
 /** The replacements for `path`, which file each replaces, and how long ago it last grew. */

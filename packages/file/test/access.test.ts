@@ -12,25 +12,12 @@ import {
 import { dirname, join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
-import { besides, linesOf, newDirectory, newPath, saveSome, start } from "./helpers.js";
+import { linesOf, newDirectory, newPath, saveOften, saveSome, siblings, start, warnings } from "./helpers.js";
 
 const isRoot = process.getuid?.() === 0;
 const NOBODY = 65534;
 
-/** Saves so much that the file is compacted. */
-async function saveMuch(store: FileTokenStore, id: string): Promise<void> {
-  for (let n = 0; n < 400; n++) await store.saveToken({ id, refreshToken: id, accessToken: `${id}-${n}` });
-}
-
-function warnings(): string[] {
-  const seen: string[] = [];
-  const listen = (warning: Error & { code?: string }) => seen.push(`${warning.code}: ${warning.message}`);
-  process.on("warning", listen);
-  onTestFinished(() => void process.off("warning", listen));
-  return seen;
-}
-
-/** What a child prints that is another user. */
+/** What `as-user.mjs` prints, which runs as another user. */
 async function asUser(path: string, ...options: string[]): Promise<string[]> {
   const run = start("as-user.mjs", [path, ...options]);
   await run.ended;
@@ -38,15 +25,15 @@ async function asUser(path: string, ...options: string[]): Promise<string[]> {
 }
 
 describe("the file", () => {
-  it("and the directories that are made for it are the owner's alone, after a compaction too", async () => {
-    const path = join(newPath(), "..", "made", "deep", "tokens.jsonl");
+  it("and the directories created for it belong to the owner alone, after a compaction too", async () => {
+    const path = join(newPath(), "..", "new", "deep", "tokens.jsonl");
     await saveSome(path, 1);
     const modes = () =>
       [path, dirname(path), dirname(dirname(path))].map((name) => statSync(name).mode & 0o777);
     expect(modes()).toEqual([0o600, 0o700, 0o700]);
     const { ino } = statSync(path);
     await using store = new FileTokenStore(path);
-    await saveMuch(store, "a");
+    await saveOften(store, "a");
     await store.withLock("k", () => {});
     expect(statSync(path).ino).not.toBe(ino);
     expect(modes()).toEqual([0o600, 0o700, 0o700]);
@@ -63,13 +50,13 @@ describe("the file", () => {
       message: expect.stringContaining("chmod 600"),
     });
     await using allowed = new FileTokenStore({ path, allowOthers: true });
-    await saveMuch(allowed, "a");
+    await saveOften(allowed, "a");
     await allowed.withLock("k", () => {});
     expect(statSync(path).mode & 0o777).toBe(mode);
     expect(statSync(`${path}.locks`).mode & 0o777).toBe(mode);
   });
 
-  it("must be one: a directory or a device is refused", async () => {
+  it("must be a regular file: a directory or a device is refused", async () => {
     for (const path of [newDirectory(), "/dev/null"]) {
       await using store = new FileTokenStore(path);
       await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
@@ -77,8 +64,8 @@ describe("the file", () => {
   });
 });
 
-describe("two paths to one file", () => {
-  it("by symbolic links, of the file and of its directory, hold, also after a compaction", async () => {
+describe("several paths to one file", () => {
+  it("by symbolic links, of the file and of its directory, work, also after a compaction", async () => {
     const path = newPath();
     await saveSome(path, 1);
     const link = newPath();
@@ -90,14 +77,14 @@ describe("two paths to one file", () => {
     await using byFolder = new FileTokenStore(join(folder, "tokens.jsonl"));
     const stores = [direct, byLink, byFolder];
     for (const [index, store] of stores.entries()) {
-      await saveMuch(store, `id-${index}`);
+      await saveOften(store, `id-${index}`);
       for (const other of stores) expect(await other.findTokenById(`id-${index}`)).not.toBeNull();
     }
     expect(linesOf(path).length).toBeLessThan(400);
-    expect(besides(link)).toEqual([]);
+    expect(siblings(link)).toEqual([]);
   });
 
-  it("by a symbolic link to a file that is to be made yet", async () => {
+  it("by a symbolic link to a missing file, which is created", async () => {
     const path = newPath();
     const link = newPath();
     symlinkSync(path, link);
@@ -106,7 +93,7 @@ describe("two paths to one file", () => {
     expect(await store.getTokens()).toHaveLength(1);
   });
 
-  it("by a symbolic link that goes up from a linked directory, to a file that is to be made yet", async () => {
+  it("by a relative symbolic link in a linked directory, to a missing file", async () => {
     const root = newDirectory();
     for (const name of ["app", "releases/42", "releases/shared"])
       mkdirSync(join(root, name), { recursive: true });
@@ -116,7 +103,7 @@ describe("two paths to one file", () => {
     expect(statSync(join(root, "releases/shared/tokens.jsonl")).isFile()).toBe(true);
   });
 
-  it("by the directory of the process that made the store, wherever it goes later", async () => {
+  it("relative to the directory in which the store was constructed", async () => {
     const before = process.cwd();
     onTestFinished(() => process.chdir(before));
     const path = newPath();
@@ -127,7 +114,7 @@ describe("two paths to one file", () => {
     expect(linesOf(path)).toHaveLength(2);
   });
 
-  it("by a hard link hold: such a file is not compacted, and a warning says so", async () => {
+  it("by a hard link work: the file is not compacted, and a warning says so", async () => {
     const path = newPath();
     await saveSome(path, 1);
     const other = newPath();
@@ -135,14 +122,14 @@ describe("two paths to one file", () => {
     const seen = warnings();
     await using one = new FileTokenStore(path);
     await using two = new FileTokenStore(other);
-    await saveMuch(one, "a");
-    await saveMuch(two, "b");
+    await saveOften(one, "a");
+    await saveOften(two, "b");
     for (const store of [one, two]) expect(await store.getTokens()).toHaveLength(3);
     expect(statSync(path).ino).toBe(statSync(other).ino);
     expect(seen.join()).toMatch(/TOKENKEEP_NOT_COMPACTED: .*hard link/);
   });
 
-  it("by a mount of the file itself hold: it is not compacted, and a warning says so", async ({ skip }) => {
+  it("by a mount of the file itself work: it is not compacted, and a warning says so", async ({ skip }) => {
     const path = newPath();
     const mounted = newPath();
     await saveSome(path, 1);
@@ -152,15 +139,15 @@ describe("two paths to one file", () => {
     onTestFinished(() => void spawnSync("umount", [mounted]));
     const seen = warnings();
     await using store = new FileTokenStore(mounted);
-    await saveMuch(store, "a");
+    await saveOften(store, "a");
     await using direct = new FileTokenStore(path);
     expect(await direct.getTokens()).toHaveLength(2);
     expect(seen.join()).toMatch(/TOKENKEEP_NOT_COMPACTED: .*mount its directory/);
   });
 });
 
-describe.skipIf(!isRoot)("another user (NOT RUN where the tests are not root's)", () => {
-  const make = async (mode: number, fileMode: number, owner = NOBODY) => {
+describe.skipIf(!isRoot)("another user (NOT RUN unless the tests run as root)", () => {
+  const makeFile = async (mode: number, fileMode: number, owner = NOBODY) => {
     const path = newPath();
     await saveSome(path, 1);
     chmodSync(dirname(dirname(path)), 0o1777);
@@ -170,16 +157,16 @@ describe.skipIf(!isRoot)("another user (NOT RUN where the tests are not root's)"
     return path;
   };
 
-  it("may save where the directory is read-only and the file is not; locks are refused", async () => {
-    const path = await make(0o755, 0o600);
+  it("can save where the directory is read-only and the file is not; locks are refused", async () => {
+    const path = await makeFile(0o755, 0o600);
     expect(await asUser(path)).toEqual(["done", "done", "ERR_PERMISSION"]);
     await using store = new FileTokenStore(path);
     expect(await store.findTokenById("user")).not.toBeNull();
   });
 
-  it("loses nothing where the read-only directory makes compaction impossible", async () => {
-    const path = await make(0o755, 0o600);
-    expect(await asUser(path, "much")).toEqual(["done", "done", "ERR_PERMISSION"]);
+  it("loses nothing where a read-only directory prevents compaction", async () => {
+    const path = await makeFile(0o755, 0o600);
+    expect(await asUser(path, "often")).toEqual(["done", "done", "ERR_PERMISSION"]);
     expect(linesOf(path).length).toBeGreaterThan(600);
     await using store = new FileTokenStore(path);
     expect((await store.findTokenById("user"))?.revision).toBe(601);
@@ -190,13 +177,13 @@ describe.skipIf(!isRoot)("another user (NOT RUN where the tests are not root's)"
     ["the file is read-only", 0o777, 0o400, NOBODY],
     ["the directory can't be entered", 0o700, 0o600, NOBODY],
   ])("is refused where %s, and nothing changes", async (_name, mode, fileMode, owner) => {
-    const path = await make(mode, fileMode, owner);
+    const path = await makeFile(mode, fileMode, owner);
     const text = readFileSync(path, "utf8");
     expect(await asUser(path)).toEqual(["ERR_PERMISSION", "ERR_PERMISSION", "ERR_PERMISSION"]);
     expect(readFileSync(path, "utf8")).toBe(text);
   });
 
-  it("is refused where the file is to be made in a read-only directory", async () => {
+  it("is refused where the file would have to be created in a read-only directory", async () => {
     const path = newPath();
     chmodSync(dirname(path), 0o755);
     expect(await asUser(path)).toEqual(["ERR_PERMISSION", "ERR_PERMISSION", "ERR_PERMISSION"]);
@@ -205,19 +192,77 @@ describe.skipIf(!isRoot)("another user (NOT RUN where the tests are not root's)"
   });
 
   it("keeps its file when root compacts it", async () => {
-    const path = await make(0o777, 0o600);
+    const path = await makeFile(0o777, 0o600);
     await using store = new FileTokenStore(path);
-    await saveMuch(store, "root");
+    await saveOften(store, "root");
     await store.withLock("k", () => {});
     for (const name of [path, `${path}.locks`]) expect(statSync(name).uid, name).toBe(NOBODY);
     expect(await asUser(path)).toEqual(["done", "done", "done"]);
   });
 
-  it("leaves a file that is shared by its mode with its owner when it would compact it", async () => {
-    const path = await make(0o777, 0o666, 0);
-    expect(await asUser(path, "allowOthers", "much")).toEqual(["done", "done", "ERR_PERMISSION"]);
+  it("does not compact a file that it shares with its owner by its mode", async () => {
+    const path = await makeFile(0o777, 0o666, 0);
+    expect(await asUser(path, "allowOthers", "often")).toEqual(["done", "done", "ERR_PERMISSION"]);
     expect(statSync(path).uid).toBe(0);
     await using store = new FileTokenStore({ path, allowOthers: true });
     expect((await store.findTokenById("user"))?.revision).toBe(601);
+  });
+});
+
+// The list is effective as long as the group's bits of the mode, which are its mask, allow it.
+const LIST = ["-m", "u:65534:rw,g::---,m::rw"];
+const hasAcl = spawnSync("setfacl", ["--version"]).status === 0;
+
+describe.skipIf(!hasAcl || !isRoot)("an access control list (NOT RUN without setfacl and root)", () => {
+  const listOf = (path: string) => spawnSync("getfacl", ["-cp", path]).stdout.toString();
+  const setList = (path: string) => expect(spawnSync("setfacl", [...LIST, path]).status).toBe(0);
+
+  it("of the file is kept: the file is not compacted, and a warning says so", async () => {
+    const path = newPath();
+    chmodSync(dirname(path), 0o777);
+    await saveSome(path, 1);
+    setList(path);
+    const before = listOf(path);
+    expect(statSync(path).mode & 0o777).toBe(0o660);
+    const seen = warnings();
+    await using store = new FileTokenStore({ path, allowOthers: true });
+    await saveOften(store, "a");
+    await store.close();
+    expect(listOf(path)).toBe(before);
+    expect(seen.join()).toMatch(/TOKENKEEP_NOT_COMPACTED: .*access control list/);
+    expect(siblings(path)).toEqual([]);
+    expect(linesOf(path).length).toBeGreaterThan(400);
+  });
+
+  it("of the file does not open the file of the locks to its group", async () => {
+    const path = newPath();
+    await saveSome(path, 1);
+    setList(path);
+    await using store = new FileTokenStore({ path, allowOthers: true });
+    await store.withLock("k", () => {});
+    expect(statSync(`${path}.locks`).mode & 0o777).toBe(0o600);
+  });
+
+  it("that a directory hands on gives nobody access to a compacted file", async () => {
+    const path = newPath();
+    await saveSome(path, 1);
+    expect(spawnSync("setfacl", ["-m", "d:u:65534:rw", dirname(path)]).status).toBe(0);
+    await using store = new FileTokenStore(path);
+    const { ino } = statSync(path);
+    await saveOften(store, "a");
+    await store.close();
+    expect(statSync(path).ino).not.toBe(ino);
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+
+    chmodSync(path, 0o640);
+    expect(spawnSync("setfacl", ["-b", path]).status).toBe(0);
+    chmodSync(path, 0o640);
+    const shared = listOf(path);
+    await using other = new FileTokenStore({ path, allowOthers: true });
+    const seen = warnings();
+    await saveOften(other, "b");
+    await other.close();
+    expect(listOf(path)).toBe(shared);
+    expect(seen.join()).toMatch(/access control list/);
   });
 });

@@ -1,25 +1,26 @@
 import { readFileSync, statSync } from "node:fs";
-import type { TokenRecord } from "@tokenkeep/core";
+import { FIELD_NAMES, type TokenFields, type TokenRecord } from "@tokenkeep/core/backend";
 import { beforeAll, describe, expect, it, vi } from "vitest";
-import { encodeHead, newHead } from "../dist/head.js";
+import { putLine } from "../dist/backend.js";
 import { FileTokenStore } from "../dist/index.js";
-import { encodeLine } from "../dist/line.js";
-import { putLine } from "../dist/token-state.js";
-import { linesOf, newPath, writeLog } from "./helpers.js";
+import { encodeHeader, newHeader } from "../dist/log/header.js";
+import { encodeLine } from "../dist/log/line.js";
+import { linesOf, newPath, writePrivate } from "./helpers.js";
 
 const COUNT = 10_000;
-/** Others get a turn at least this often: a piece that is read is 128 KiB, one that is written 64 KiB. */
-const BYTES_A_TURN = 140_000;
+/** Other work runs at least this often: 128 KiB are read at a time, 64 KiB written. */
+const BYTES_PER_TURN = 140_000;
+
+const NO_FIELDS = Object.fromEntries(FIELD_NAMES.map((name) => [name, null])) as unknown as TokenFields;
 
 function recordOf(n: number): TokenRecord {
-  const id = `id-${n}`;
-  const token = { refreshToken: `r-${n} ${"x".repeat(100)}`, accessToken: `a-${n}`, grantToken: null };
-  const client = { clientId: "c", clientSecret: "s", redirectUrl: null, apiDomain: null };
-  const stored = { revision: 1, etag: `e-${n}`, createdAt: n, savedAt: n, expiresAt: 1 };
-  return { id, userName: `user-${n}`, ...token, ...client, ...stored };
+  const token = { id: `id-${n}`, userName: `user-${n}`, clientId: "c", clientSecret: "s" };
+  const tokens = { refreshToken: `r-${n} ${"x".repeat(100)}`, accessToken: `a-${n}`, expiresAt: 1 };
+  const stored = { revision: 1, etag: `e-${n}`, createdAt: n, savedAt: n };
+  return { ...NO_FIELDS, ...token, ...tokens, ...stored };
 }
 
-/** How many turns of the event loop others get until `work` is done. */
+/** How often other work runs until `work` is done. */
 async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
   let turns = 0;
   let isOver = false;
@@ -37,34 +38,34 @@ describe("a big file", () => {
   let text: string;
 
   beforeAll(() => {
-    text = encodeHead("tokens", newHead(null));
+    text = encodeHeader("tokens", newHeader(null));
     for (let n = 0; n < COUNT; n++) text += encodeLine(putLine("", recordOf(n), null));
-    // as much garbage as makes the next save one that a compaction follows
+    // So much garbage that the next save is followed by a compaction.
     for (let n = 0; n < COUNT + 256; n++) text += encodeLine({ op: "remove", namespace: "", id: "none" });
   });
 
-  it("is read in pieces, and so is what others appended", async () => {
+  it("is read in chunks, and again after it was changed", async () => {
     const path = newPath();
-    writeLog(path, text.slice(0, text.indexOf("\n", text.length / 2) + 1));
+    writePrivate(path, text.slice(0, text.indexOf("\n", text.length / 2) + 1));
     await using store = new FileTokenStore(path);
     const turns = await turnsDuring(() => store.findTokenById("id-1"));
-    expect(turns).toBeGreaterThan(text.length / 2 / BYTES_A_TURN);
-    writeLog(path, text.slice(0, text.length / 2)); // in place: it has to be read anew
+    expect(turns).toBeGreaterThan(text.length / 2 / BYTES_PER_TURN);
+    writePrivate(path, text.slice(0, text.length / 2)); // In place: it has to be read again.
     expect(await turnsDuring(() => store.findTokenById("id-1"))).toBeGreaterThan(10);
   });
 
-  it("opens in the end, where that takes longer than one call may take", async () => {
+  it("opens in the end, even if that takes longer than one call may", async () => {
     const path = newPath();
-    writeLog(path, text);
+    writePrivate(path, text);
     await using store = new FileTokenStore({ path, timeoutMs: 5 });
     await vi.waitFor(async () => expect(await store.findTokenById("id-1")).not.toBeNull(), {
       timeout: 20_000,
     });
   });
 
-  it("is compacted while others get their turns, finds their answers, and saves go on", async () => {
+  it("is compacted while other work, finds and saves go on", async () => {
     const path = newPath();
-    writeLog(path, text);
+    writePrivate(path, text);
     const { ino } = statSync(path);
     await using store = new FileTokenStore(path);
     await using other = new FileTokenStore(path);
@@ -77,14 +78,14 @@ describe("a big file", () => {
         expect(await store.findTokenById(`id-${saves}`)).not.toBeNull();
       }
     });
-    expect(turns).toBeGreaterThan(kept / BYTES_A_TURN);
+    expect(turns).toBeGreaterThan(kept / BYTES_PER_TURN);
     expect(saves).toBeGreaterThan(2);
     expect(linesOf(path).length).toBeLessThan(COUNT + 2 + saves);
-    // the other has all that the new file is made of: it need not read that again
+    // The other store has read the old file. It does not read the same records again.
     const few = await turnsDuring(async () => {
       expect((await other.findTokenById("id-1"))?.accessToken).toBe(`changed-${saves - 1}`);
     });
-    expect(few).toBeLessThan(kept / BYTES_A_TURN / 4);
+    expect(few).toBeLessThan(kept / BYTES_PER_TURN / 4);
     await using again = new FileTokenStore(path);
     const [mine, fresh] = await Promise.all([other.getTokens(), again.getTokens()]);
     expect(mine.map((token) => token.toPlain())).toEqual(fresh.map((token) => token.toPlain()));
