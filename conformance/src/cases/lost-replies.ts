@@ -161,7 +161,7 @@ export const lostReplies: Case[] = [
         await store.saveToken(token);
         const isApplied = async () => (await find(child, { id: token.id })) === null;
         const write = await writeWithLostReply(kit, skip, () => store.deleteToken(token.id), isApplied);
-        const [saved] = await child.run("save", { tokens: [{ ...token, accessToken: "newer" }] });
+        const [saved] = await child.run("save", { tokens: [{ ...token, accessToken: `newer-${skip}` }] });
         expectTruth(write, await settle(kit, store, write));
         if (!write.isApplied) continue;
         const found = await find(child, { id: token.id });
