@@ -1,146 +1,295 @@
-import { Redis } from "ioredis";
-import type { RedisClient, Settings } from "./options.js";
-import { WaitingCalls } from "./waiting-calls.js";
+import { setTimeout as sleep } from "node:timers/promises";
+import { TokenStoreError } from "@tokenkeep/core";
+import type { Deadline } from "@tokenkeep/core/backend";
+import { type Cluster, Redis } from "ioredis";
+import { isReplica, isReply, isUnapplied, isUnknownScript, toStoreError } from "./errors.js";
+import type { RedisClient, Target } from "./options.js";
+import type { Script } from "./scripts.js";
 
-/** How often in its time limit a connection is looked after. */
-const LOOKS = 4;
-/** How long before a call's time limit it says why there is no connection, in milliseconds at most. */
-const SAY_BEFORE_MS = 100;
+type Client = Redis | Cluster;
 
-/** The caller's client, or one of our own, which is made at the first use and closed at the end. */
+/** A script to run. */
+export interface Call {
+  readonly script: Script;
+  /** All of one slot. The client puts its `keyPrefix` before each. */
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+  /** Whether it may be sent again after its reply was lost. */
+  readonly isRepeatable?: boolean;
+  /** How many replicas must have what it wrote. */
+  readonly waitReplicas?: number;
+}
+
+/**
+ * The store's own connection. A call is sent while the connection is ready, and never later: ioredis keeps no command
+ * for a later connection. By default it does, so that a write could be applied twice, or long after its call failed.
+ */
 export class Connection {
-  /** Whether plain commands that read go to the master: the caller's Cluster may send them to replicas. */
-  readonly readsFromMaster: boolean;
-  readonly #given: Settings["connection"];
-  readonly #timeoutMs: number;
-  readonly #calls = new WaitingCalls();
-  #own: Redis | undefined;
-  /** Whether our own client is connected, to the database that it was told to use. */
-  #isOwnReady = false;
-  #isHeard = false;
-  #lastError: string | undefined;
-  #watch: NodeJS.Timeout | undefined;
-  #underWay = 0;
-  #answers = 0;
+  readonly #client: Client;
+  /** Whose options the client has. */
+  readonly #original: RedisClient | undefined;
+  #users = 0;
+  #isReady = false;
+  /** Why there is no connection. */
+  #lastError: Error | undefined;
+  /** Those who wait for an event of the client. */
+  #waiting: (() => void)[] = [];
+  /** Rejects the calls that wait for a reply. */
+  readonly #inFlight = new Set<(error: Error) => void>();
+  /** How many connections were lost. */
+  #losses = 0;
+  /** The hash tags to whose masters a Cluster is connected. */
+  readonly #reached = new Set<string>();
 
-  constructor(given: Settings["connection"], timeoutMs: number) {
-    this.#given = given;
-    this.#timeoutMs = timeoutMs;
-    const { options } = "client" in given ? given.client : given;
-    this.readsFromMaster = !("scaleReads" in options) || options.scaleReads === "master";
+  constructor(client: Client, original?: RedisClient) {
+    this.#client = client;
+    this.#original = original;
+    client.on("connect", () => {
+      this.#lastError = undefined;
+    });
+    client.on("ready", () => {
+      // Where the server refuses a database, ioredis goes on in database 0.
+      this.#isReady = this.#lastError === undefined;
+      this.#wake();
+    });
+    client.on("error", (error: Error) => this.#failed(error));
+    client.on("node error", (error: Error) => {
+      this.#lastError = error;
+    });
+    client.on("-node", () => this.#reached.clear());
+    client.on("close", () => this.#lost());
+    client.on("end", () => this.#wake());
   }
 
-  /** What `request` settles with. It is made once there is a connection, and never after the time limit. */
-  send<T>(request: (client: RedisClient) => Promise<T>): Promise<T> {
-    const client = this.#client();
-    // one that has ended says so by itself
-    if (this.#isReady(client) || client.status === "end") return this.#sendNow(client, request);
-    if ("client" in this.#given) this.#hear(client);
-    if (client.status === "wait") client.connect().catch(() => {}); // it tells by its events
-    const patience = this.#timeoutMs - Math.min(this.#timeoutMs / 10, SAY_BEFORE_MS);
-    const late = () => new Error(this.#lastError ?? `not connected (${client.status})`);
-    return this.#calls.wait(patience, late).then(() => this.#sendNow(client, request));
+  /** Begins to use it. */
+  join(): void {
+    if (this.#users++ === 0) this.#original?.on("end", this.#disconnect);
   }
 
-  #sendNow<T>(client: RedisClient, request: (client: RedisClient) => Promise<T>): Promise<T> {
-    const answer = request(client);
-    this.#underWay++;
-    answer.then(this.#done, this.#done);
-    return answer;
+  /** Stops using it. The last user closes it. */
+  leave(): void {
+    if (--this.#users > 0) return;
+    this.#original?.off("end", this.#disconnect);
+    this.#disconnect();
+    this.#wake();
   }
 
-  readonly #done = (): void => {
-    this.#underWay--;
-    this.#answers++;
+  readonly #disconnect = (): void => this.#client.disconnect();
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
+  #failed(error: Error): void {
+    this.#lastError = error;
+    // What the server refuses now it will refuse in half a second. The next call connects again.
+    if (isPermanent(error)) this.#disconnect();
+    this.#wake();
+  }
+
+  // ioredis up to 6.0.0 never settles a command that it does not send again (its issue 2193).
+  #lost(): void {
+    this.#isReady = false;
+    this.#losses++;
+    this.#reached.clear();
+    const error = new Error(`the connection was lost: ${this.#lastError?.message ?? "the server closed it"}`);
+    for (const reject of this.#inFlight) reject(error);
+    this.#inFlight.clear();
+    this.#wake();
+  }
+
+  /**
+   * Runs a script. Until the deadline it is sent again where nothing was applied, or where it may be repeated.
+   * @returns what the script returned; a number may be a string
+   */
+  async run(call: Call, deadline: Deadline): Promise<unknown> {
+    let isKnown = true;
+    for (let attempt = 1; ; attempt++) {
+      await this.#connected(call.keys[0]!, deadline);
+      const losses = this.#losses;
+      try {
+        return await this.#send(call, isKnown, deadline);
+      } catch (error) {
+        if (isKnown && isUnknownScript(error)) {
+          isKnown = false;
+          continue;
+        }
+        const isLost = !isReply(error);
+        if (!isUnapplied(error) && !(isLost && call.isRepeatable)) throw error;
+        // The host name or the Sentinels may name another server by now.
+        if (isReplica(error) && losses === this.#losses && !this.#client.isCluster) {
+          this.#client.disconnect(true);
+        }
+        await pause(attempt, error, deadline);
+      }
+    }
+  }
+
+  #send(call: Call, isKnown: boolean, deadline: Deadline): Promise<unknown> {
+    const { script, keys, args, waitReplicas = 0 } = call;
+    const command = isKnown ? "evalsha" : "eval";
+    const all = [isKnown ? script.sha : script.text, keys.length, ...keys, ...args] as const;
+    if (waitReplicas === 0) return this.#reply(this.#client[command](...all));
+    return this.#sendAndWait(this.#client.pipeline()[command](...all), waitReplicas, deadline);
+  }
+
+  // In one flush, since WAIT is about the writes of its own connection. https://redis.io/docs/latest/commands/wait/
+  async #sendAndWait(
+    pipeline: ReturnType<Client["pipeline"]>,
+    wanted: number,
+    deadline: Deadline,
+  ): Promise<unknown> {
+    const ms = Math.ceil(deadline.remainingMs / 2);
+    const results = await this.#reply(pipeline.wait(wanted, ms).exec()).catch((cause) => {
+      throw unreplicated(
+        "the connection was lost, and nobody knows how many replicas have this write.",
+        cause,
+      );
+    });
+    const [[error, result] = [null, null], [waitError, replicas] = [null, 0]] = results ?? [];
+    if (error !== null) throw error;
+    if (waitError !== null) throw unreplicated(`WAIT failed: ${waitError.message}.`, waitError);
+    if (Number(result) === 1 && Number(replicas) < wanted) {
+      throw unreplicated(`only ${replicas} of ${wanted} replicas had this write within ${ms} ms.`);
+    }
+    return result;
+  }
+
+  /** What the server says of itself. https://redis.io/docs/latest/commands/info/ */
+  async info(section: string, deadline: Deadline): Promise<string> {
+    await this.#connected(undefined, deadline);
+    return this.#reply(this.#client.info(section));
+  }
+
+  /** What `reply` settles with, unless the connection is lost first. */
+  #reply<T>(reply: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#inFlight.add(reject);
+      reply.then(resolve, reject).finally(() => this.#inFlight.delete(reject));
+    });
+  }
+
+  /** Resolves when a call with this key would be sent at once. */
+  async #connected(key: string | undefined, deadline: Deadline): Promise<void> {
+    while (!this.#isReady) {
+      this.#check(deadline);
+      const { status } = this.#client;
+      if (status === "wait" || status === "end") this.#client.connect().catch(() => {}); // its events say why
+      deadline.blockedBy(this.#reason());
+      await new Promise<void>((wake) => this.#waiting.push(wake));
+      if (this.#lastError !== undefined && isPermanent(this.#lastError)) throw this.#lastError;
+      if (!this.#isReady) await sleep(5 + Math.random() * 20);
+    }
+    if (this.#client.isCluster && key !== undefined) await this.#reach(key, deadline);
+    this.#check(deadline);
+    deadline.blockedBy(undefined);
+  }
+
+  // A Cluster connects to a master when it first has something for it, and keeps that until it is connected. So
+  // the first thing is a read.
+  async #reach(key: string, deadline: Deadline): Promise<void> {
+    const tag = key.slice(0, key.indexOf("}"));
+    for (let attempt = 1; !this.#reached.has(tag); attempt++) {
+      this.#check(deadline);
+      deadline.blockedBy(this.#reason());
+      try {
+        await this.#reply(this.#client.exists(key));
+        this.#reached.add(tag);
+      } catch (error) {
+        if (isReply(error) && !isUnapplied(error)) throw error;
+        await pause(attempt, error, deadline);
+      }
+    }
+  }
+
+  #check(deadline: Deadline): void {
+    if (this.#users === 0)
+      throw new TokenStoreError("ERR_STORE_CLOSED", "The store is closed. Make a new one.");
+    deadline.check();
+  }
+
+  #reason(): Error {
+    const { status, options } = this.#client;
+    const silence =
+      status === "connect" ? "the server accepts connections and does not answer" : "no answer yet";
+    const usesTls = "tls" in options && Boolean(options.tls);
+    const advice = usesTls ? " (with TLS: does the server speak TLS at this port?)" : "";
+    return new Error((this.#lastError?.message ?? silence) + advice);
+  }
+}
+
+/** Whether trying again can't help. */
+function isPermanent(error: Error): boolean {
+  return toStoreError(error)?.retryable === false;
+}
+
+function unreplicated(what: string, cause?: unknown): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_UNAVAILABLE",
+    `redis: ${what} The master may have it, and a failover now may lose it. Check the replicas and call again, or ask ` +
+      "for fewer with waitReplicas.",
+    { uncertain: true, cause },
+  );
+}
+
+/** Waits a short time, the longer the more attempts there were. Throws `error` where the deadline comes first. */
+async function pause(attempt: number, error: unknown, deadline: Deadline): Promise<void> {
+  const ms = Math.min(2 ** attempt * 5, 250) * (0.5 + Math.random());
+  if (deadline.remainingMs < ms + 50) throw error;
+  deadline.blockedBy(error);
+  await sleep(ms);
+}
+
+/** Stores on one client of the caller share a connection. */
+const sharedBy = new WeakMap<RedisClient, Connection>();
+
+/** A connection that is made when a call needs it. */
+export function connectionTo(target: Target, timeoutMs: number): Connection {
+  if (!("client" in target)) {
+    const { url, clientOptions } = target;
+    const options = { ...defaults(timeoutMs), ...clientOptions, ...FORCED };
+    return new Connection(url === undefined ? new Redis(options) : new Redis(url, options));
+  }
+  const { client } = target;
+  const shared = sharedBy.get(client) ?? new Connection(duplicateOf(client, timeoutMs), client);
+  sharedBy.set(client, shared);
+  return shared;
+}
+
+/** What makes ioredis send a command at once or not at all. */
+const FORCED = {
+  lazyConnect: true,
+  enableOfflineQueue: false,
+  enableReadyCheck: true,
+  autoResendUnfulfilledCommands: false,
+  readOnly: false,
+  replyMapping: "legacy",
+} as const;
+
+/** Limits that leave a call the time for another attempt. */
+function defaults(timeoutMs: number) {
+  return {
+    connectTimeout: Math.max(timeoutMs / 4, 1000),
+    socketTimeout: Math.max(timeoutMs / 2, 1000),
+    sentinelCommandTimeout: 500,
+    retryStrategy: (times: number) => Math.min(2 ** times * 10, 500) * (0.75 + Math.random() / 2),
   };
+}
 
-  #isReady(client: RedisClient): boolean {
-    return client === this.#own ? this.#isOwnReady : client.status === "ready";
-  }
-
-  #client(): RedisClient {
-    if ("client" in this.#given) return this.#given.client;
-    this.#own ??= this.#make(this.#given);
-    return this.#own;
-  }
-
-  #make({ url, options }: Exclude<Settings["connection"], { client: RedisClient }>): Redis {
-    const all = { ...options, replyMapping: "legacy" as const };
-    const own = url === undefined ? new Redis(all) : new Redis(url, all);
-    // a call only says that it gave up; why the connection fails is told here
-    own.on("error", (error: Error) => {
-      this.#lastError = error.message;
-    });
-    own.on("ready", () => void this.#enter(own));
-    own.on("close", () => {
-      this.#isOwnReady = false;
-    });
-    own.on("end", () => {
-      if (own === this.#own) this.#ended();
-    });
-    this.#watchOver(own);
-    return own;
-  }
-
-  // ioredis goes on in database 0 where the server refuses the one that it was told to use.
-  async #enter(own: Redis): Promise<void> {
-    const { db } = own.options;
-    try {
-      if (db) await own.select(db);
-    } catch (error) {
-      const isRefused = error instanceof Error && error.name === "ReplyError";
-      if (!isRefused || own !== this.#own) return; // it was cut off, and comes back
-      this.#lastError = error.message;
-      this.#own = undefined; // the next call begins anew
-      clearInterval(this.#watch);
-      own.disconnect();
-      this.#calls.fail(error);
-      return;
-    }
-    if (own.status !== "ready" || own !== this.#own) return;
-    this.#lastError = undefined;
-    this.#isOwnReady = true;
-    this.#calls.go();
-  }
-
-  // The caller's client outlives the store, and so must not keep what it has to say to it.
-  #hear(client: RedisClient): void {
-    if (this.#isHeard) return;
-    this.#isHeard = true;
-    client.on("ready", this.#isThere);
-    client.on("end", this.#ended);
-  }
-
-  readonly #isThere = (): void => this.#calls.go();
-  readonly #ended = (): void => this.#calls.fail(new Error(this.#lastError ?? "Connection is closed."));
-
-  // A peer that vanished (a machine that lost its power, a network that was split) says nothing: where no request
-  // was answered for the length of a call, the connection is made anew. ioredis' own socketTimeout sets a timer
-  // for every request, which costs a good part of it.
-  #watchOver(client: Redis): void {
-    let answers = -1;
-    let quiet = 0;
-    this.#watch = setInterval(() => {
-      quiet = this.#underWay > 0 && this.#answers === answers ? quiet + 1 : 0;
-      answers = this.#answers;
-      if (quiet < LOOKS || client.status !== "ready") return;
-      quiet = 0;
-      client.stream.destroy(new Error(`no answer for ${this.#timeoutMs} ms`));
-    }, this.#timeoutMs / LOOKS).unref();
-  }
-
-  /** Why our own connection can't be had; undefined while it can, and for the caller's client. */
-  get lastError(): string | undefined {
-    return this.#lastError;
-  }
-
-  close(): void {
-    clearInterval(this.#watch);
-    if ("client" in this.#given) {
-      this.#given.client.off("ready", this.#isThere);
-      this.#given.client.off("end", this.#ended);
-    }
-    this.#own?.disconnect();
-    this.#ended();
-  }
+function duplicateOf(client: RedisClient, timeoutMs: number): Client {
+  const options = { ...defaults(timeoutMs), ...FORCED };
+  if (!client.isCluster) return (client as unknown as Redis).duplicate(options);
+  const cluster = client as unknown as Cluster;
+  return cluster.duplicate([], {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    enableReadyCheck: true,
+    scaleReads: "master",
+    // Both would send what a lost connection had sent already.
+    retryDelayOnFailover: 0,
+    clusterNodeRetryStrategy: null,
+    redisOptions: { ...cluster.options.redisOptions, ...options },
+  });
 }

@@ -1,6 +1,6 @@
 /**
- * A store in Redis or Valkey, through ioredis.
+ * A store for OAuth tokens in Redis or Valkey: single, behind Sentinel, or a Cluster.
  * @module @tokenkeep/redis
  */
-export type { RedisClient, RedisConnectionOptions, RedisTokenStoreOptions } from "./options.js";
+export type { RedisClient, RedisTokenStoreOptions } from "./options.js";
 export { RedisTokenStore } from "./redis-token-store.js";

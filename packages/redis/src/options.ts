@@ -1,218 +1,121 @@
-import { checkMs, checkStoreOptions, invalidOption, type StoreOptions } from "@tokenkeep/core";
-import type { Cluster, ClusterOptions, Redis, RedisOptions } from "ioredis";
-import { checkKeyPrefix } from "./keys.js";
+import type { PersistentStoreOptions } from "@tokenkeep/core";
+import {
+  type CheckedStoreOptions,
+  checkStoreOptions,
+  checkUrl,
+  invalidOption,
+  passwordsInUrl,
+} from "@tokenkeep/core/backend";
+import type { RedisOptions } from "ioredis";
 
-/** A client of ioredis that the caller has. */
-export type RedisClient = Redis | Cluster;
+/** The used part of a `Redis` or `Cluster` of ioredis 5 or 6. */
+export interface RedisClient {
+  readonly isCluster: boolean;
+  readonly options: object;
+  duplicate(...args: never[]): unknown;
+  on(event: "end", listener: () => void): unknown;
+  off(event: "end", listener: () => void): unknown;
+}
 
-/** What ioredis takes to connect, besides what the store decides itself. */
-export type RedisConnectionOptions = Pick<RedisOptions, ConnectionOption>;
-
-type ConnectionOption =
-  | "host"
-  | "port"
-  | "path"
-  | "family"
-  | "username"
-  | "password"
-  | "db"
-  | "tls"
-  | "sentinels"
-  | "name"
-  | "sentinelUsername"
-  | "sentinelPassword"
-  | "sentinelTLS"
-  | "sentinelRetryStrategy"
-  | "sentinelReconnectStrategy"
-  | "sentinelCommandTimeout"
-  | "sentinelMaxConnections"
-  | "enableTLSForSentinelMode"
-  | "updateSentinels"
-  | "failoverDetector"
-  | "natMap"
-  | "keyPrefix"
-  | "connectionName"
-  | "connectTimeout"
-  | "disconnectTimeout"
-  | "commandTimeout"
-  | "socketTimeout"
-  | "keepAlive"
-  | "noDelay"
-  | "retryStrategy"
-  | "reconnectOnError"
-  | "maxRetriesPerRequest"
-  | "maxLoadingRetryTime"
-  | "enableReadyCheck"
-  | "enableOfflineQueue"
-  | "enableAutoPipelining"
-  | "autoResendUnfulfilledCommands";
-
-// ioredis ignores a name that it does not know, and so a typo. Here it is an error.
-const KNOWN: Readonly<Record<ConnectionOption, true>> = {
-  host: true,
-  port: true,
-  path: true,
-  family: true,
-  username: true,
-  password: true,
-  db: true,
-  tls: true,
-  sentinels: true,
-  name: true,
-  sentinelUsername: true,
-  sentinelPassword: true,
-  sentinelTLS: true,
-  sentinelRetryStrategy: true,
-  sentinelReconnectStrategy: true,
-  sentinelCommandTimeout: true,
-  sentinelMaxConnections: true,
-  enableTLSForSentinelMode: true,
-  updateSentinels: true,
-  failoverDetector: true,
-  natMap: true,
-  keyPrefix: true,
-  connectionName: true,
-  connectTimeout: true,
-  disconnectTimeout: true,
-  commandTimeout: true,
-  socketTimeout: true,
-  keepAlive: true,
-  noDelay: true,
-  retryStrategy: true,
-  reconnectOnError: true,
-  maxRetriesPerRequest: true,
-  maxLoadingRetryTime: true,
-  enableReadyCheck: true,
-  enableOfflineQueue: true,
-  enableAutoPipelining: true,
-  autoResendUnfulfilledCommands: true,
-};
-const CONNECTION_OPTIONS = Object.keys(KNOWN) as readonly ConnectionOption[];
-
-/** The options of {@link RedisTokenStore}: a `url`, those of ioredis, or a `client`. */
-export interface RedisTokenStoreOptions extends StoreOptions, RedisConnectionOptions {
-  /** `redis://` or, with TLS, `rediss://[[user]:password@]host[:port][/db]`. By default `host` and `port`. */
+/** The options of {@link RedisTokenStore}: a `url`, a `client`, or `clientOptions` alone. */
+export interface RedisTokenStoreOptions extends PersistentStoreOptions {
+  /** `redis://[[user]:password@]host[:port][/db]`, or `rediss://…` with TLS. */
   readonly url?: string | undefined;
-  /** A client that is open already, with its `keyPrefix`; never closed by the store. */
+  /** A `Redis` or `Cluster`. The store connects as this client does, on a connection of its own. */
   readonly client?: RedisClient | undefined;
-  /** Records end this long after their last save, in milliseconds. By default they stay. */
-  readonly ttlMs?: number | undefined;
+  /** Options of ioredis for the store's client, with a `url` or alone: TLS, Sentinels, `enableAutoPipelining`, … */
+  readonly clientOptions?: RedisOptions | undefined;
   /** How many replicas must have a write before it resolves (`WAIT`); 0 by default. */
   readonly waitReplicas?: number | undefined;
 }
 
-export interface Settings {
-  readonly namespace: string;
-  readonly timeoutMs: number;
-  readonly ttlMs: number | undefined;
+/** What to connect with. */
+export type Target =
+  | { readonly client: RedisClient }
+  | { readonly url: string | undefined; readonly clientOptions: RedisOptions };
+
+export interface CheckedOptions extends CheckedStoreOptions {
+  readonly target: Target;
   readonly waitReplicas: number;
-  /** The caller's client, or what to make one of. */
-  readonly connection:
-    | { readonly client: RedisClient }
-    | { readonly url: string | undefined; readonly options: RedisOptions };
-  /** What no error may show. */
+  /** Values that no error may show. */
   readonly secrets: readonly string[];
 }
 
+const URL_SHAPE = "redis://[[user]:password@]host[:port][/db], or rediss://… with TLS";
+
 /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
-export function checkOptions(given: string | RedisTokenStoreOptions): Settings {
-  const options: RedisTokenStoreOptions = typeof given === "string" ? { url: given } : given;
-  const own = ["url", "client", "ttlMs", "waitReplicas"];
-  const { namespace, timeoutMs } = checkStoreOptions(options, [...own, ...CONNECTION_OPTIONS]);
-  const { waitReplicas = 0 } = options;
+export function checkOptions(input: string | RedisTokenStoreOptions): CheckedOptions {
+  const options = typeof input === "string" ? { url: input } : input;
+  const own = ["open", "url", "client", "clientOptions", "waitReplicas"];
+  const common = checkStoreOptions(options, own);
+  const { client, clientOptions, waitReplicas = 0 } = options;
   if (!Number.isInteger(waitReplicas) || waitReplicas < 0 || waitReplicas > 1000) {
-    throw invalidOption("waitReplicas must be a whole number from 0 to 1000.");
+    throw invalidOption("waitReplicas must be an integer from 0 to 1000.");
   }
-  const ttlMs = options.ttlMs === undefined ? undefined : checkTtl(options.ttlMs);
-  const common = { namespace, timeoutMs, ttlMs, waitReplicas };
-  const rest: RedisOptions = {};
-  for (const name of CONNECTION_OPTIONS) {
-    if (options[name] !== undefined) Object.assign(rest, { [name]: options[name] });
+  if ("client" in options) {
+    if (options.url !== undefined || clientOptions !== undefined) {
+      throw invalidOption(
+        "Give a client, or a url and clientOptions, not both: a client has its own options.",
+      );
+    }
+    return { ...common, waitReplicas, target: { client: checkClient(client) }, secrets: secretsOf(client) };
   }
-  if (options.client !== undefined) {
-    const extra = [...Object.keys(rest), ...(options.url === undefined ? [] : ["url"])];
-    if (extra.length > 0)
-      throw invalidOption(`With a client, ${extra.join(", ")} can't be given: it has its own.`);
-    return { ...common, connection: { client: checkClient(options.client) }, secrets: [] };
+  if (!("url" in options) && clientOptions === undefined) {
+    throw invalidOption(`Give a url (${URL_SHAPE}), a client of ioredis, or clientOptions.`);
   }
-  if (options.url !== undefined) checkUrl(options.url);
-  const { db } = options;
-  // what is no number would end the process, and what is no whole one another database
-  if (db !== undefined && !(Number.isSafeInteger(db) && db >= 0)) {
-    throw invalidOption("db must be the number of a database: a whole number, 0 or more.");
-  }
-  const all: RedisOptions = {
-    connectTimeout: timeoutMs,
-    retryStrategy: pauseBeforeReconnect,
-    ...rest,
-    lazyConnect: true,
-  };
-  for (const name of ["connectTimeout", "commandTimeout", "socketTimeout"] as const) {
-    if (all[name] !== undefined) checkMs(name, all[name]);
-  }
-  return {
-    ...common,
-    connection: { url: options.url, options: all },
-    secrets: secretsOf(options),
-  };
+  if ("url" in options) checkRedisUrl(options.url);
+  const target = { url: options.url, clientOptions: checkClientOptions(clientOptions ?? {}) };
+  const secrets = [
+    ...passwordsInUrl(options.url ?? "redis:"),
+    ...secretsOf({ options: target.clientOptions }),
+  ];
+  return { ...common, waitReplicas, target, secrets };
 }
 
-// Soon at first, so that a call under way is still in time once the server is back; half a second at most.
-function pauseBeforeReconnect(times: number): number {
-  return Math.min(2 ** times * 10, 500) * (0.75 + Math.random() / 2);
-}
-
-/** A session may live longer than a timer of Node can wait. */
-function checkTtl(ttlMs: unknown): number {
-  if (typeof ttlMs !== "number" || !Number.isSafeInteger(ttlMs) || ttlMs < 1 || ttlMs > 1e13) {
-    throw invalidOption("ttlMs must be a whole number of milliseconds from 1 to 1e13.");
-  }
-  return ttlMs;
-}
-
-function checkUrl(url: unknown): void {
-  // the message never shows the URL: it may hold a password
-  if (typeof url !== "string" || !URL.canParse(url) || !/^rediss?:\/\//.test(url)) {
-    throw invalidOption("url must be redis://host:port or rediss://host:port (with TLS).");
-  }
-  const { pathname, search } = new URL(url);
+function checkRedisUrl(url: unknown): void {
+  const { pathname, search } = checkUrl(url, ["redis", "rediss"], URL_SHAPE);
   if (!/^(\/\d*)?$/.test(pathname)) {
-    throw invalidOption("What stands behind the host and port of url must be the number of a database: …/2.");
+    throw invalidOption("The path of url must be the number of a database, such as /2.");
   }
-  if (search !== "") throw invalidOption("url can't have options (?…): give them beside it.");
+  if (search !== "") throw invalidOption("url can't have options (?…): give them as clientOptions.");
+}
+
+function checkClientOptions(options: RedisOptions): RedisOptions {
+  if (typeof options !== "object" || options === null)
+    throw invalidOption("clientOptions must be an object.");
+  const { db = 0 } = options;
+  // ioredis uses database 0 in place of one that it does not understand.
+  if (!Number.isSafeInteger(db) || db < 0) {
+    throw invalidOption("clientOptions.db must be the number of a database, an integer of 0 or more.");
+  }
+  return options;
 }
 
 function checkClient(client: unknown): RedisClient {
-  const isClient =
-    typeof client === "object" &&
-    client !== null &&
-    "evalsha" in client &&
-    typeof client.evalsha === "function" &&
-    "pipeline" in client &&
-    typeof client.pipeline === "function" &&
-    "options" in client;
-  if (!isClient) throw invalidOption("client must be a Redis or a Cluster of ioredis.");
-  const checked = client as unknown as RedisClient;
-  if (checked.isCluster) {
-    const { keyPrefix, redisOptions } = checked.options as ClusterOptions;
-    checkKeyPrefix(keyPrefix ?? redisOptions?.keyPrefix ?? "");
+  const { isOpen, evalsha, duplicate, isCluster, options } = (client ?? {}) as Record<string, unknown>;
+  if (typeof isOpen === "boolean") {
+    throw invalidOption(
+      "client is one of node-redis (the package redis), and this store uses ioredis. Give the url instead, or a " +
+        "Redis or Cluster of ioredis.",
+    );
   }
-  return checked;
+  if (typeof evalsha !== "function" || typeof duplicate !== "function" || typeof options !== "object") {
+    throw invalidOption("client must be a Redis or a Cluster of ioredis.");
+  }
+  const { keyPrefix, redisOptions } = options as RedisOptions & { redisOptions?: RedisOptions };
+  // Empty braces are no hash tag, and end the search for one. https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/#hash-tags
+  if (isCluster === true && /^[^{]*\{\}/.test(keyPrefix ?? redisOptions?.keyPrefix ?? "")) {
+    throw invalidOption(
+      'A keyPrefix with "{}" spreads the keys of a namespace over the slots of a Cluster, where no script may ' +
+        "touch them together. Leave the braces out, or put a word between them.",
+    );
+  }
+  return client as RedisClient;
 }
 
-function secretsOf(options: RedisTokenStoreOptions): string[] {
-  const secrets: string[] = [];
-  if (options.url !== undefined) {
-    const { password } = new URL(options.url);
-    secrets.push(password);
-    try {
-      secrets.push(decodeURIComponent(password));
-    } catch {
-      // not escaped: the server gets it as it is
-    }
-  }
-  for (const secret of [options.password, options.sentinelPassword]) {
-    if (typeof secret === "string") secrets.push(secret);
-  }
-  return secrets.filter((secret) => secret !== "");
+function secretsOf(client: { readonly options: object } | undefined): string[] {
+  const options = client?.options as RedisOptions & { redisOptions?: RedisOptions };
+  const { password, sentinelPassword, redisOptions } = options;
+  const secrets = [password, sentinelPassword, redisOptions?.password];
+  return secrets.filter((secret): secret is string => typeof secret === "string");
 }

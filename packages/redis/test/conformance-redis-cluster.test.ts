@@ -1,13 +1,8 @@
-import { registerConformance } from "@tokenkeep/conformance";
-import { describe, it } from "vitest";
-import { describeOn } from "./support/describe-on.js";
+import { onTopology } from "./support/conformance.js";
 import { startCluster } from "./support/topology.js";
 
-await describeOn(
+await onTopology(
   "redis-cluster",
   () => startCluster("redis"),
-  async ({ nodes, natMap }) => {
-    process.env.TOKENKEEP_REDIS_TEST = JSON.stringify({ nodes, options: { natMap } });
-    await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
-  },
+  ({ nodes, natMap }) => ({ nodes, options: { natMap } }),
 );

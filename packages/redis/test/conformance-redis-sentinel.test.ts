@@ -1,13 +1,8 @@
-import { registerConformance } from "@tokenkeep/conformance";
-import { describe, it } from "vitest";
-import { describeOn } from "./support/describe-on.js";
+import { onTopology } from "./support/conformance.js";
 import { startSentinels } from "./support/topology.js";
 
-await describeOn(
+await onTopology(
   "redis-sentinel",
   () => startSentinels("redis"),
-  async ({ nodes, natMap }) => {
-    process.env.TOKENKEEP_REDIS_TEST = JSON.stringify({ sentinels: nodes, name: "tokens", natMap });
-    await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
-  },
+  ({ nodes, natMap }) => ({ sentinels: nodes, name: "tokens", natMap }),
 );

@@ -1,32 +1,32 @@
 import { RedisTokenStore } from "@tokenkeep/redis";
 import { Cluster, Redis } from "ioredis";
 
-// Set by the test file that registers the kit; child processes inherit it. A URL is a single server; JSON is
-// a Cluster ({ nodes, options }) or the options of a store (those of Sentinel).
+// Set by the test file that registers the kit; child processes inherit it. A URL is a single server; JSON is a
+// Cluster ({ nodes, options }), or the options of a client (those of Sentinel).
 const target = process.env.TOKENKEEP_REDIS_TEST ?? process.env.REDIS_URL ?? "redis://127.0.0.1:6379";
 const parsed = target.startsWith("{") ? JSON.parse(target) : { url: target };
 
-// a way to the server that can fail, where the test file made one
-const way = globalThis[Symbol.for("tokenkeep.test.way")];
-const reached = way === undefined ? parsed : { url: way.url };
+// A proxy in front of the server, where the test file started one. Child processes reach the server directly.
+const proxy = globalThis[Symbol.for("tokenkeep.test.proxy")];
+const reached = proxy === undefined ? parsed : { url: `redis://127.0.0.1:${proxy.port}` };
 
 function openClient(keyPrefix) {
-  const { url, ...options } = reached;
-  const client = parsed.nodes
-    ? new Cluster(parsed.nodes, { ...parsed.options, keyPrefix })
+  const { url, nodes, options, ...clientOptions } = reached;
+  const client = nodes
+    ? new Cluster(nodes, { ...options, keyPrefix })
     : url
       ? new Redis(url, { keyPrefix })
-      : new Redis({ ...options, keyPrefix });
-  client.on("error", () => {}); // told by the calls too
+      : new Redis({ ...clientOptions, keyPrefix });
+  client.on("error", () => {}); // its calls reject too
   return client;
 }
 
 // A Cluster has no URL: its client is the caller's. Here it ends with its store, as a program's would.
 class OnCluster extends RedisTokenStore {
   #client;
-  constructor({ keyPrefix, ...options }) {
+  constructor(options, keyPrefix) {
     const client = openClient(keyPrefix);
-    super({ client, ...options });
+    super({ ...options, client });
     this.#client = client;
   }
   async close() {
@@ -39,23 +39,20 @@ class OnCluster extends RedisTokenStore {
 export default {
   name: "redis",
   open: (space, options) => {
-    const all = { ...options, keyPrefix: `${space.id}:` };
-    return parsed.nodes ? new OnCluster(all) : new RedisTokenStore({ ...reached, ...all });
+    const keyPrefix = `${space.id}:`;
+    if (reached.nodes) return new OnCluster(options, keyPrefix);
+    const { url, ...clientOptions } = reached;
+    return new RedisTokenStore({
+      ...options,
+      ...(url && { url }),
+      clientOptions: { ...clientOptions, keyPrefix },
+    });
   },
   client: {
     open: (space) => openClient(`${space.id}:`),
-    store: (client, _space, options) => new RedisTokenStore({ client, ...options }),
+    store: (client, _space, options) => new RedisTokenStore({ ...options, client }),
     isOpen: async (client) => (await client.ping()) === "PONG",
     close: (client) => client.disconnect(),
   },
-  ...(way !== undefined && {
-    faults: {
-      cut: () => way.cut(),
-      loseReply: () => way.loseNextReply(),
-      stop: () => way.refuse(),
-      start: () => way.heal(),
-      freeze: () => way.freeze(),
-      thaw: () => way.heal(),
-    },
-  }),
+  ...(proxy !== undefined && { disruptions: proxy }),
 };
