@@ -11,6 +11,7 @@ import { conditionalSaves } from "./conditional-saves.js";
 import { crashes } from "./crashes.js";
 import { deleting } from "./deleting.js";
 import { encryption } from "./encryption.js";
+import { rekeying } from "./encryption-rekey.js";
 import { errors } from "./errors.js";
 import { finding } from "./finding.js";
 import { importing } from "./importing.js";
@@ -73,5 +74,6 @@ export const allCases: readonly Case[] = [
   ...methods,
   ...options,
   ...encryption,
+  ...rekeying,
   ...randomCalls,
 ].sort(byParagraph);

@@ -21,6 +21,9 @@ const DESCRIPTIONS: { readonly [Name in JobName]: (args: Jobs[Name]["args"]) => 
   lockLoop: ({ key, times }) => `withLock(${show(key)}, work), ${times} times in sequence`,
   hog: ({ key }) => `withLock(${show(key)}, work) repeatedly, until told to stop`,
   hold: ({ key }) => `withLock(${show(key)}, work that runs until told to stop)`,
+  refresh: ({ ids }) =>
+    `saveToken({ id, refreshToken }) of ${ids.length} records in turn, until told to stop`,
+  rekey: (options) => `rekey(store, ${show(options)})`,
   close: () => "close()",
   closeAndLeave: () => "close(), and nothing else",
 };

@@ -1,6 +1,6 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
-import type { Lease, OAuthToken, TokenInput, TokenStore } from "@tokenkeep/core";
+import { type Lease, type OAuthToken, rekey, type TokenInput, type TokenStore } from "@tokenkeep/core";
 import type { HoldOutcome, JobName, Jobs, LockLoopOutcome, SaveOutcome } from "./protocol.js";
 
 /** What a job works with. */
@@ -60,6 +60,29 @@ const JOBS: { readonly [Name in JobName]: Job<Name> } = {
   lockLoop: lockLoop,
   hog: hog,
   hold: hold,
+
+  async refresh({ ids }, { store, stop, report }) {
+    const last: Record<string, string> = {};
+    for (let saves = 0; !stop.aborted; saves++) {
+      const id = ids[saves % ids.length]!;
+      const refreshToken = `${id}-${Math.floor(saves / ids.length)}`;
+      await store.saveToken({ id, refreshToken });
+      last[id] = refreshToken;
+      if (saves === 0) await report({ saves: 1 });
+      await nextTurn(); // lets the message to stop in
+    }
+    return last;
+  },
+
+  async rekey({ to, pauseMs = 0 }, { store, report }) {
+    return rekey(store, {
+      to,
+      onProgress: async (progress) => {
+        await report(progress);
+        await sleep(pauseMs);
+      },
+    });
+  },
 
   async close(_args, { store }) {
     await store.close();

@@ -1,4 +1,4 @@
-import type { PlainToken, TokenInput } from "@tokenkeep/core";
+import type { PlainToken, RekeyProgress, RekeyReport, TokenInput } from "@tokenkeep/core";
 import type { OpenOptions, Space } from "../case.js";
 
 export type { OpenOptions };
@@ -61,6 +61,19 @@ export interface Jobs {
     args: { key: string; timeoutMs?: number };
     event: { fence: number };
     result: HoldOutcome;
+  };
+  /** Saves a new refresh token for each of these records in turn, until it is told to stop. */
+  refresh: {
+    args: { ids: readonly string[] };
+    event: { saves: number };
+    /** The last refresh token of each record whose save resolved. */
+    result: Readonly<Record<string, string>>;
+  };
+  /** Runs `rekey`, reports after each page, and then waits a moment. */
+  rekey: {
+    args: { to?: "plaintext"; pauseMs?: number };
+    event: RekeyProgress;
+    result: RekeyReport;
   };
   close: { args: Record<string, never>; event: never; result: null };
   /** Closes the store and the channel to the parent: nothing of the kit keeps the process alive then. */
