@@ -10,7 +10,7 @@ export class SqliteTokenStore extends BaseTokenStore {
    */
   constructor(options: string | SqliteTokenStoreOptions) {
     const checked = checkOptions(options);
-    const { namespace, timeoutMs, leaseMs } = checked;
-    super(new SqliteBackend(checked), { namespace, timeoutMs, leaseMs });
+    const { namespace, timeoutMs, leaseMs, encryption } = checked;
+    super(new SqliteBackend(checked), { namespace, timeoutMs, leaseMs, encryption });
   }
 }

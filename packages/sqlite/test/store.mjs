@@ -1,3 +1,4 @@
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import Database from "better-sqlite3";
@@ -7,6 +8,11 @@ const pathOf = (space) => join(space.directory, "tokens.db");
 export default {
   name: "sqlite",
   open: (space, options) => new SqliteTokenStore({ path: pathOf(space), ...options }),
+  // The database, its WAL and its index: whatever there is.
+  dump: async ({ directory }) => {
+    const files = (await readdir(directory)).filter((name) => name.startsWith("tokens.db"));
+    return Buffer.concat(await Promise.all(files.map((name) => readFile(join(directory, name)))));
+  },
   client: {
     open: (space) => new Database(pathOf(space)),
     store: (database, _space, options) => new SqliteTokenStore({ database, ...options }),
