@@ -1,20 +1,16 @@
-import { BaseTokenStore } from "@tokenkeep/core";
-import { MongoBackend } from "./mongo-backend.js";
+import { BaseTokenStore } from "@tokenkeep/core/backend";
+import { MongoBackend } from "./backend.js";
 import { checkOptions, type MongoTokenStoreOptions } from "./options.js";
 
-/**
- * A token store in one collection of MongoDB or FerretDB.
- *
- * It connects on first use. Many processes on many hosts may use the same collection.
- */
+/** A token store in one collection of MongoDB or FerretDB, for any number of processes on any number of hosts. */
 export class MongoTokenStore extends BaseTokenStore {
   /**
-   * @param options a connection string (`mongodb://host/database`), or an object with `url`, `client` or `db`
+   * Connects on first use.
+   * @param options a connection string (`mongodb://host/database`), or the options
    * @throws TokenStoreError `ERR_INVALID_OPTIONS`
    */
   constructor(options: string | MongoTokenStoreOptions) {
     const settings = checkOptions(typeof options === "string" ? { url: options } : options);
-    const { namespace, timeoutMs, leaseMs } = settings;
-    super(new MongoBackend(settings), { namespace, timeoutMs, leaseMs });
+    super(new MongoBackend(settings), settings.common);
   }
 }

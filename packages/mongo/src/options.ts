@@ -1,202 +1,184 @@
-import { checkStoreOptions, invalidOption, type StoreOptions, withoutSecrets } from "@tokenkeep/core";
-import { type Db, MongoClient, type MongoClientOptions, type WriteConcernSettings } from "mongodb";
-import { secretsOf, secretsOfUrl } from "./secrets.js";
+import type { PersistentStoreOptions } from "@tokenkeep/core";
+import {
+  checkStoreOptions,
+  checkUrl,
+  invalidOption,
+  passwordsInUrl,
+  redactor,
+} from "@tokenkeep/core/backend";
+import { type CollectionOptions, type Db, MongoClient, type MongoClientOptions } from "mongodb";
 
-/** Enough for many callers, and far from what a server allows (the driver's own default is 100). */
-const DEFAULT_POOL_SIZE = 20;
+/** Enough for many callers, and far from what a server allows. The driver's own default is 100. */
+const POOL_SIZE = 20;
 
 /**
- * How often the driver looks whether a server is there, and what keeps it from doing so in between.
+ * How often the driver asks whether a server is there, and the shortest pause between two such heartbeats.
  *
- * The driver (6.22, 7.9) may write its heartbeat to a connection that Node has destroyed and not yet called
- * closed. Then it waits for the socket's `drain`, which never comes, and that client finds no server any more.
- * This happens where a call that looks for a server brings the heartbeat forward while the connections close
- * (`MonitorInterval.wake`). With a shortest pause above the usual one, a timer starts every heartbeat, and
- * when timers run, what was destroyed is closed.
+ * The driver (6.22, 7.9) may write a heartbeat to a connection that Node has destroyed but not yet reported as closed.
+ * Then it waits for the socket's `drain` event, which never comes, and the client finds no server any more. It
+ * happens when an operation that waits for a server brings the heartbeat forward while connections are closing. With
+ * a shortest pause that is longer than the usual one, only a timer starts heartbeats, and that runs after the closing.
  */
 const HEARTBEATS = { heartbeatFrequencyMS: 1000, minHeartbeatFrequencyMS: 1500 };
 
-/** What a `MongoTokenStore` can be told. One of `url`, `client` and `db` is needed. */
-export interface MongoTokenStoreOptions extends StoreOptions {
+/** The options of {@link MongoTokenStore}: a `url`, a `client` or a `db`. */
+export interface MongoTokenStoreOptions extends PersistentStoreOptions {
   /** Where to connect: `mongodb://…` or `mongodb+srv://…`. The store closes this client. */
   readonly url?: string | undefined;
-  /** More for the client of `url`: TLS, authentication, compression … What the store needs goes first. */
+  /** The driver's options for the client of `url`: TLS, authentication, pool size and so on. */
   readonly clientOptions?: MongoClientOptions | undefined;
-  /** A client that you have. The store never closes it. */
+  /** A `MongoClient`. The store connects it if it isn't connected, and never closes it. */
   readonly client?: MongoClient | undefined;
-  /** A database of a client that you have. The store never closes it. */
+  /** A `Db`. The store connects its client if it isn't connected, and never closes it. */
   readonly db?: Db | undefined;
   /** The database; by default the one in the URL. Not together with `db`. */
   readonly database?: string | undefined;
-  /** The collection; `oauth_tokens` by default. Nothing else may be in it. */
+  /** The collection, by default `oauth_tokens`. Nothing else may be in it. */
   readonly collection?: string | undefined;
-  /** How many servers must have a write before it counts as saved; `{ w: "majority" }` by default. */
-  readonly writeConcern?: WriteConcernSettings | undefined;
-  /** Which state of the primary a read sees; `local`, the newest, by default. */
-  readonly readConcern?: "local" | "majority" | "linearizable" | undefined;
-  /** The most connections to one server at once, for `url`; 20 by default, unless the URL says otherwise. */
-  readonly maxPoolSize?: number | undefined;
 }
 
 export interface Settings {
-  readonly namespace: string;
-  readonly timeoutMs: number;
-  readonly leaseMs: number;
+  readonly common: PersistentStoreOptions;
+  readonly client: MongoClient;
+  readonly isOwnClient: boolean;
   readonly db: Db;
-  /** The client if it is ours to close. */
-  readonly ownClient: MongoClient | undefined;
   readonly collection: string;
-  readonly writeConcern: WriteConcernSettings;
-  readonly readConcern: "local" | "majority" | "linearizable";
+  readonly collectionOptions: CollectionOptions;
   readonly secrets: readonly string[];
 }
 
-const KNOWN = [
-  "url",
-  "clientOptions",
-  "client",
-  "db",
-  "database",
-  "collection",
-  "writeConcern",
-  "readConcern",
-  "maxPoolSize",
-];
-
-/** Checks the options and makes the client, which does not connect yet. */
+/** Checks the options, and makes the client, which does not connect yet. @throws TokenStoreError `ERR_INVALID_OPTIONS` */
 export function checkOptions(options: MongoTokenStoreOptions): Settings {
-  const { namespace, timeoutMs, leaseMs } = checkStoreOptions(options, KNOWN);
-  const { url, client, db, clientOptions, maxPoolSize } = options;
-  if ([url, client, db].filter((way) => way !== undefined).length !== 1) {
-    throw invalidOption("Give one of url, client and db.");
+  const own = ["url", "clientOptions", "client", "db", "database", "collection"];
+  checkStoreOptions(options, ["open", ...own]);
+  const { url, clientOptions, client, db, database, collection = "oauth_tokens", ...common } = options;
+  if ("url" in options && !url && !client && !db) checkUrl(url, PROTOCOLS, SHAPE);
+  if ([url, client, db].filter((one) => one !== undefined).length !== 1) {
+    throw invalidOption(
+      "Give one of url, client and db. If it comes from an environment variable, is it set?",
+    );
   }
-  if (url === undefined && (clientOptions !== undefined || maxPoolSize !== undefined)) {
-    throw invalidOption("clientOptions and maxPoolSize go with url: your own client has its own.");
+  if (url === undefined && clientOptions !== undefined) {
+    throw invalidOption("clientOptions are for url. Give your own client its options where you make it.");
   }
-  if (db !== undefined && options.database !== undefined) {
-    throw invalidOption("db is a database already: leave database out.");
-  }
-  if (client !== undefined && !has(client, "db")) throw invalidOption("client must be a MongoClient.");
-  if (db !== undefined && !has(db, "collection")) throw invalidOption("db must be a Db of a MongoClient.");
-  checkName("database", options.database, DATABASE_NAME);
-  const { collection = "oauth_tokens" } = options;
+  if (db !== undefined && database !== undefined) throw invalidOption("Give db or database, not both.");
+  if (client !== undefined) checkDriver("client", client, "db");
+  if (db !== undefined) checkDriver("db", db, "collection");
+  checkName("database", database ?? db?.databaseName, DATABASE_NAME);
   checkName("collection", collection, COLLECTION_NAME);
-  const ownClient = url === undefined ? undefined : makeClient(url, options, timeoutMs);
-  const used = ownClient ?? client;
-  const database = db ?? databaseOf(used!, options.database);
-  checkName("the database", database.databaseName, DATABASE_NAME);
+  const timeoutMs = options.timeoutMs ?? 10_000;
+  const used = db?.client ?? client ?? makeClient(url!, clientOptions, timeoutMs);
+  const usedDb = db ?? databaseOf(used, database);
   return {
-    namespace,
-    timeoutMs,
-    leaseMs,
-    db: database,
-    ownClient,
+    common,
+    client: used,
+    isOwnClient: url !== undefined,
+    db: usedDb,
     collection,
-    writeConcern: checkWriteConcern(options.writeConcern, timeoutMs),
-    readConcern: checkReadConcern(options.readConcern),
-    secrets: [...(url === undefined ? [] : secretsOfUrl(url)), ...secretsOf(used ?? db)],
+    collectionOptions: collectionOptions(usedDb),
+    secrets: [...(url === undefined ? [] : secretsInUrl(url)), ...secretsIn(used)],
   };
 }
 
-function makeClient(url: string, options: MongoTokenStoreOptions, timeoutMs: number): MongoClient {
-  if (typeof url !== "string") throw invalidOption("url must be a string.");
-  const { clientOptions = {}, maxPoolSize } = options;
-  if (typeof clientOptions !== "object" || clientOptions === null) {
+const PROTOCOLS = ["mongodb", "mongodb+srv"];
+const SHAPE = "mongodb://user:password@host:27017/database, or mongodb+srv://…";
+
+function makeClient(url: string, options: MongoClientOptions = {}, timeoutMs: number): MongoClient {
+  checkUrl(withOneHost(url), PROTOCOLS, SHAPE);
+  if (typeof options !== "object" || options === null)
     throw invalidOption("clientOptions must be an object.");
-  }
-  if (maxPoolSize !== undefined && !(Number.isInteger(maxPoolSize) && maxPoolSize > 0)) {
-    throw invalidOption("maxPoolSize must be a whole number of connections, 1 or more.");
-  }
-  const poolSize = maxPoolSize ?? (/[?&]maxPoolSize=/i.test(url) ? undefined : DEFAULT_POOL_SIZE);
+  const poolSize = /[?&]maxPoolSize=/i.test(url) ? {} : { maxPoolSize: POOL_SIZE };
+  // What a server that answers nothing holds up ends after the time of one call, so that the next one can begin anew.
+  const limits = { serverSelectionTimeoutMS: timeoutMs, connectTimeoutMS: timeoutMs };
   try {
-    // Every step that can wait has the store's limit, so that nothing stays behind when a call has ended.
-    return new MongoClient(url, {
-      ...(poolSize === undefined ? {} : { maxPoolSize: poolSize }),
-      serverSelectionTimeoutMS: timeoutMs,
-      connectTimeoutMS: timeoutMs,
-      waitQueueTimeoutMS: timeoutMs,
-      socketTimeoutMS: timeoutMs,
-      ...HEARTBEATS,
-      ...clientOptions,
-      ...(maxPoolSize === undefined ? {} : { maxPoolSize }),
-    });
+    return new MongoClient(url, { ...poolSize, ...limits, ...HEARTBEATS, ...options });
   } catch (error) {
-    const reason = withoutSecrets(error, secretsOfUrl(url)).message;
+    const reason = redactor(secretsInUrl(url))(error instanceof Error ? error.message : String(error));
     throw invalidOption(`url or clientOptions can't be used: ${reason}`);
   }
 }
 
-/** The one in the URL, or else the driver's own, `test`. */
+/** A MongoDB URL may have several hosts, which makes it none for Node. */
+function withOneHost(url: string): string {
+  return typeof url === "string" ? url.replace(/^(\w+:\/\/(?:[^/@]*@)?)[^/?@]*,[^/?@]*/, "$1host") : url;
+}
+
+function secretsInUrl(url: string): string[] {
+  return [...passwordsInUrl(withOneHost(url)), url];
+}
+
+/** The passwords in a client's options. */
+function secretsIn({ options }: MongoClient): string[] {
+  const { credentials, proxyPassword, passphrase } = options;
+  const secrets: unknown[] = [
+    credentials?.password,
+    credentials?.mechanismProperties.AWS_SESSION_TOKEN,
+    proxyPassword,
+    passphrase,
+  ];
+  return secrets.filter((secret): secret is string => typeof secret === "string" && secret !== "");
+}
+
+/** The one in the URL, or the driver's default, `test`. */
 function databaseOf(client: MongoClient, name: string | undefined): Db {
+  let db: Db;
   try {
-    return client.db(name);
+    db = client.db(name);
   } catch (error) {
     throw invalidOption(
-      `url names no database that can be used: ${error instanceof Error ? error.message : error}`,
+      `The database of url can't be used: ${error instanceof Error ? error.message : error}`,
     );
   }
+  checkName("the database of url", db.databaseName, DATABASE_NAME);
+  return db;
+}
+
+/** Whatever the caller's client is set to, values come back as they were stored, and the newest ones. */
+function collectionOptions({ writeConcern }: Db): CollectionOptions {
+  if (writeConcern?.w === 0) {
+    throw invalidOption(
+      "The client's write concern is w: 0, so that no write is acknowledged. Set w: 1 or more.",
+    );
+  }
+  return {
+    writeConcern: { ...writeConcern, w: writeConcern?.w ?? "majority" },
+    readPreference: "primary",
+    promoteLongs: true,
+    promoteValues: true,
+    useBigInt64: false,
+    raw: false,
+  };
 }
 
 interface Name {
-  readonly mostBytes: number;
+  readonly maxBytes: number;
   readonly forbidden: RegExp;
 }
 
 /** https://www.mongodb.com/docs/v8.0/reference/limits/#naming-restrictions */
-const DATABASE_NAME: Name = { mostBytes: 63, forbidden: /[/\\. "$\0]/ };
+const DATABASE_NAME: Name = { maxBytes: 63, forbidden: /[/\\. "$\0]/ };
 /** With the database's name it may have 255 bytes. */
-const COLLECTION_NAME: Name = { mostBytes: 190, forbidden: /[$\0]|^system\.|^\.|\.$|\.\./ };
+const COLLECTION_NAME: Name = { maxBytes: 190, forbidden: /[$\0]|^system\.|^\.|\.$|\.\./ };
 
-function checkName(option: string, name: unknown, { mostBytes, forbidden }: Name): void {
+function checkName(option: string, name: unknown, { maxBytes, forbidden }: Name): void {
   if (name === undefined) return;
-  if (
-    typeof name !== "string" ||
-    name === "" ||
-    Buffer.byteLength(name) > mostBytes ||
-    forbidden.test(name)
-  ) {
-    throw invalidOption(`${option} must have a name that MongoDB allows, of up to ${mostBytes} bytes.`);
+  const isName = typeof name === "string" && name !== "" && Buffer.byteLength(name) <= maxBytes;
+  if (!isName || forbidden.test(name)) {
+    throw invalidOption(`${option} must be a name that MongoDB allows, of up to ${maxBytes} bytes.`);
   }
 }
 
-const WRITE_CONCERN: ReadonlySet<string> = new Set(["w", "j", "journal", "wtimeout", "wtimeoutMS", "fsync"]);
-
-function checkWriteConcern(
-  concern: WriteConcernSettings | undefined,
-  timeoutMs: number,
-): WriteConcernSettings {
-  if (concern !== undefined && (typeof concern !== "object" || concern === null || Array.isArray(concern))) {
-    throw invalidOption('writeConcern must be an object such as { w: "majority" }.');
-  }
-  const { w: given, ...rest } = concern ?? {};
-  const unknown = Object.keys(rest).find((name) => !WRITE_CONCERN.has(name));
-  if (unknown !== undefined) throw invalidOption(`writeConcern has no ${unknown}.`);
-  const w = given ?? "majority";
-  if (!isW(w)) {
+function checkDriver(option: "client" | "db", value: unknown, method: string): void {
+  const given = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  // A connection of mongoose has a method `collection` too, which returns collections of another kind.
+  if (typeof given.getClient === "function" || typeof given.mongo === "object") {
     throw invalidOption(
-      'The w of writeConcern must be a number of members, 1 or more, or a name such as "majority".',
+      `${option} is mongoose or one of its connections. Give the driver's own client: ` +
+        "{ client: mongoose.connection.getClient() }.",
     );
   }
-  // Without a limit the server would go on waiting for members that are down:
-  // https://www.mongodb.com/docs/v8.0/reference/write-concern/#wtimeout
-  return { w, wtimeoutMS: timeoutMs, ...rest };
-}
-
-function isW(w: unknown): boolean {
-  if (typeof w === "number") return Number.isSafeInteger(w) && w > 0;
-  return typeof w === "string" && w !== "" && w !== "0";
-}
-
-function checkReadConcern(level: string = "local"): "local" | "majority" | "linearizable" {
-  if (level === "local" || level === "majority" || level === "linearizable") return level;
-  throw invalidOption('readConcern must be "local", "majority" or "linearizable".');
-}
-
-function has(value: unknown, method: string): boolean {
-  return (
-    typeof value === "object" &&
-    value !== null &&
-    method in value &&
-    typeof (value as Record<string, unknown>)[method] === "function"
+  if (typeof given[method] === "function") return;
+  throw invalidOption(
+    `${option} must be a ${option === "db" ? "Db" : "MongoClient"} of the package mongodb.`,
   );
 }

@@ -1,96 +1,149 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { isTokenStoreError, TokenStoreError } from "@tokenkeep/core";
-import type { Collection } from "mongodb";
-import { isDuplicate, isServerError } from "./explain.js";
+import { TokenStoreError } from "@tokenkeep/core";
+import type { Deadline } from "@tokenkeep/core/backend";
+import type { Collection, Document } from "mongodb";
+import type { Connection, RequestOptions } from "./connection.js";
 import {
   generationOf,
   INDEXES,
   type Layout,
   LOCK_ID,
+  RECORD_ID,
   SCHEMA_ID,
   SCHEMA_VERSION,
   type StoredDocument,
-} from "./layout.js";
+} from "./documents.js";
+import { isDuplicate, isUnknownAnswer } from "./errors.js";
 
-/** How often setting up is tried when others who do the same come between. */
+/** How often setting up is tried while other processes do the same. */
 const ATTEMPTS = 6;
+/** The generation of a namespace that has no document. No record has it. */
+export const NO_GENERATION = 0;
 
-/**
- * Makes what is missing: the schema document, the indexes, the document of the namespace. Any number of
- * processes may do it at the same time: each step either finds its work done or does it.
- * @returns the generation of the namespace
- * @throws TokenStoreError `ERR_SCHEMA`, before anything is changed, where a newer version or another program
- *   has made the collection
- */
-export async function setUp(collection: Collection<StoredDocument>, layout: Layout): Promise<number> {
-  for (let attempt = 1; ; attempt++) {
+type Send = <T>(request: (options: RequestOptions) => Promise<T>) => Promise<T>;
+
+/** Sets up the collection and one namespace in it. Many processes may do so at the same moment. */
+export class Schema {
+  readonly #connection: Connection;
+  readonly #collection: Collection<StoredDocument>;
+  readonly #layout: Layout;
+
+  constructor(connection: Connection, collection: Collection<StoredDocument>, layout: Layout) {
+    this.#connection = connection;
+    this.#collection = collection;
+    this.#layout = layout;
+  }
+
+  /**
+   * Creates what is missing. Each step either finds its work done or does it, so any of them may be repeated.
+   * @param mayCreate false: creates nothing
+   * @returns the generation of the namespace
+   * @throws TokenStoreError `ERR_SCHEMA`, before anything is changed, if there is nothing and nothing may be created,
+   *   or if a newer version or another program has made the collection
+   */
+  async setUp(mayCreate: boolean, deadline: Deadline): Promise<number> {
+    const send: Send = (request) => this.#connection.ask(deadline, request);
+    for (let attempt = 1; ; attempt++) {
+      try {
+        if (mayCreate) await this.#createCollection(send);
+        else if (!(await this.#isSetUp(send))) throw missing(this.#collection.collectionName);
+        return await this.#generation(mayCreate, send);
+      } catch (error) {
+        // Statements that create the same thing at the same moment can make each other fail.
+        if (!isUnknownAnswer(error) || attempt === ATTEMPTS) throw error;
+        await sleep(Math.random() * 20 * 2 ** attempt);
+      }
+    }
+  }
+
+  /** Removes the records of older generations: nobody finds them, whether or not this is done. */
+  async sweep(generation: number, deadline: Deadline): Promise<void> {
+    await this.#sweep(generation, (request) => this.#connection.ask(deadline, request));
+  }
+
+  async #sweep(generation: number, send: Send): Promise<void> {
+    const old = { space: { $eq: this.#layout.space }, generation: { $lt: generation } };
+    await send((options) => this.#collection.deleteMany(old, options));
+  }
+
+  // The indexes come before the schema's document, and that before any record: `insert` follows a read, which sets up
+  // if a document is missing. So no record is ever without the unique index.
+  async #createCollection(send: Send): Promise<void> {
+    const isNew = !(await this.#isSetUp(send));
+    if (isNew) {
+      await this.#refuseForeign(send);
+      await this.#removeLeftovers(send);
+    }
+    await send((options) => this.#collection.createIndexes(Object.values(INDEXES), options));
+    if (!isNew) return;
+    await this.#insertOnce({ _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION }, send);
+    await this.#isSetUp(send); // a newer release may have been first
+  }
+
+  async #generation(mayCreate: boolean, send: Send): Promise<number> {
+    const { spaceId, namespace } = this.#layout;
+    const find = () => send((options) => this.#collection.findOne({ _id: { $eq: spaceId } }, options));
+    let space = await find();
+    if (space === null && mayCreate) {
+      // The time, so that a collection that was dropped and made again does not begin with a generation that it had.
+      const generation = Date.now();
+      await this.#insertOnce({ _id: spaceId, keys: [spaceId], namespace, generation }, send);
+      space = await find();
+    }
+    if (space === null) return NO_GENERATION;
+    const generation = generationOf(space);
+    // What a process left that died in deleteTokens.
+    if (mayCreate) await this.#sweep(generation, send);
+    return generation;
+  }
+
+  /** @returns false if there is no schema's document */
+  async #isSetUp(send: Send): Promise<boolean> {
+    const schema = await send((options) => this.#collection.findOne({ _id: { $eq: SCHEMA_ID } }, options));
+    if (schema === null) return false;
+    if (schema.version === SCHEMA_VERSION) return true;
+    throw schemaError(
+      `the collection has schema version ${JSON.stringify(schema.version)}, and this release knows ` +
+        `${SCHEMA_VERSION}. Nothing was changed. Use a newer release of @tokenkeep/mongo, or another collection`,
+    );
+  }
+
+  async #refuseForeign(send: Send): Promise<void> {
+    const foreign: Document = { $nor: [{ _id: LOCK_ID }, { _id: RECORD_ID }, { _id: /^~s/ }] };
+    const found = await send((options) => this.#collection.findOne(foreign, options));
+    if (found === null) return;
+    throw schemaError(
+      "the collection has documents that no token store has made. Nothing was changed. Use another collection",
+    );
+  }
+
+  // If the collection is dropped while the store is in use, saves under way make it again, without indexes. What they
+  // stored belongs to generations of before the drop, which never come back.
+  async #removeLeftovers(send: Send): Promise<void> {
+    const records: Document = { _id: RECORD_ID };
+    const generations = await send((options) => this.#collection.distinct("generation", records, options));
+    // Another process may have set up since, and a generation be its own.
+    if (generations.length === 0 || (await this.#isSetUp(send))) return;
+    const leftovers = { ...records, generation: { $in: generations } };
+    await send((options) => this.#collection.deleteMany(leftovers, options));
+  }
+
+  async #insertOnce(document: StoredDocument, send: Send): Promise<void> {
     try {
-      return await tryToSetUp(collection, layout);
+      await send((options) => this.#collection.insertOne(document, options));
     } catch (error) {
-      if (isTokenStoreError(error) || !isServerError(error) || attempt === ATTEMPTS) throw error;
-      await sleep(Math.random() * 20 * 2 ** attempt);
+      if (!isDuplicate(error)) throw error;
     }
   }
 }
 
-async function tryToSetUp(collection: Collection<StoredDocument>, layout: Layout): Promise<number> {
-  const isNew = !(await isOurs(collection));
-  // Idempotent, and before the first document: the build of an index over documents waits for every voting
-  // member of a replica set, one that is down included
-  // (https://www.mongodb.com/docs/v8.0/reference/command/createIndexes/, commitQuorum).
-  await collection.createIndexes(Object.values(INDEXES));
-  if (isNew) {
-    await insertOnce(collection, { _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION });
-    await isOurs(collection); // a newer release may have been first
-  }
-  const find = () => collection.findOne({ _id: { $eq: layout.spaceId } });
-  let space = await find();
-  if (space === null) {
-    const { namespace, spaceId } = layout;
-    await insertOnce(collection, { _id: spaceId, keys: [spaceId], namespace, generation: 0 });
-    space = await find();
-    if (space === null) throw schemaError("the collection is emptied by another program right now");
-  }
-  const generation = generationOf(space);
-  await sweep(collection, layout, generation);
-  return generation;
-}
-
-/** Removes what `deleteTokens` has put aside and a process that died has left. */
-export async function sweep(
-  collection: Collection<StoredDocument>,
-  { space }: Layout,
-  generation: number,
-): Promise<void> {
-  if (generation > 0) await collection.deleteMany({ space: { $eq: space }, generation: { $lt: generation } });
-}
-
-async function isOurs(collection: Collection<StoredDocument>): Promise<boolean> {
-  const find = () => collection.findOne({ _id: { $eq: SCHEMA_ID } });
-  let schema = await find();
-  if (schema === null) {
-    // a lock of ours may be all there is, where the collection was emptied under an open store
-    if ((await collection.findOne({ _id: { $not: LOCK_ID } })) === null) return false;
-    schema = await find(); // perhaps another process has just made it
-  }
-  if (schema === null) throw schemaError("the collection has documents that this store has not made");
-  if (schema.version === SCHEMA_VERSION) return true;
-  throw schemaError(
-    `the collection has schema version ${JSON.stringify(schema.version)}, and this release knows ${SCHEMA_VERSION}`,
+function missing(collection: string): TokenStoreError {
+  return schemaError(
+    `there is no token store in the collection ${JSON.stringify(collection)}, and with open: "existing" none is ` +
+      "created. Check the database and the collection",
   );
-}
-
-async function insertOnce(collection: Collection<StoredDocument>, document: StoredDocument): Promise<void> {
-  try {
-    await collection.insertOne(document);
-  } catch (error) {
-    if (!isDuplicate(error)) throw error;
-  }
 }
 
 function schemaError(what: string): TokenStoreError {
-  return new TokenStoreError(
-    "ERR_SCHEMA",
-    `mongo: ${what}. Nothing was changed. Use a newer release of @tokenkeep/mongo, or another collection.`,
-  );
+  return new TokenStoreError("ERR_SCHEMA", `mongo: ${what}.`);
 }

@@ -37,5 +37,5 @@ export default {
         ),
     close: (client) => client.close(),
   },
-  ...(proxy !== undefined && { faults: proxy }),
+  ...(proxy !== undefined && { disruptions: proxy }),
 };

@@ -1,0 +1,145 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isTokenStoreError } from "@tokenkeep/core";
+import type { Deadline } from "@tokenkeep/core/backend";
+import type { Abortable, Db, MongoClient, OperationOptions, TopologyDescription } from "mongodb";
+import { isDuplicate, isTransient, isUnapplied, isUnsent, toStoreError } from "./errors.js";
+
+/** The longest pause before a request is sent again, in milliseconds. */
+const MAX_PAUSE_MS = 250;
+
+/**
+ * The options of every request. The signal ends the request at the deadline, also while the driver still waits for a
+ * server or a free connection, which may take it 30 seconds. So nothing is sent late, whatever the client's options
+ * are. The driver's types have it for reads only, but it treats all requests alike since version 6.13.
+ */
+export type RequestOptions = OperationOptions & Abortable;
+
+/** Requests to one database, each within its deadline. */
+export class Connection {
+  readonly #client: MongoClient;
+  readonly #db: Db;
+  readonly #servers: Servers;
+  readonly #inDoubt = new WeakSet<Deadline>();
+
+  constructor(client: MongoClient, db: Db) {
+    this.#client = client;
+    this.#db = db;
+    this.#servers = Servers.of(client);
+  }
+
+  /**
+   * Connects the client unless it is connected. Explicitly, each time that the store is opened: after an implicit
+   * connect has failed, every later operation of that client says "Topology is closed".
+   */
+  async connect(deadline: Deadline): Promise<void> {
+    await this.#servers.whileBlocked(deadline, () => this.#client.connect());
+  }
+
+  /** Sends a request that may be sent again: one that only reads, or that makes no difference the second time. */
+  ask<T>(deadline: Deadline, send: (options: RequestOptions) => Promise<T>): Promise<T> {
+    return this.#send(deadline, isTransient, send);
+  }
+
+  /**
+   * Sends a write once, or again if the last attempt certainly was not applied.
+   *
+   * The driver's own `retryWrites` fits this: it resends only to a replica set, under the same transaction number, and
+   * the server answers the second request with the result of the first
+   * (https://www.mongodb.com/docs/v8.0/core/retryable-writes/).
+   */
+  async write<T>(deadline: Deadline, send: (options: RequestOptions) => Promise<T>): Promise<T> {
+    try {
+      return await this.#send(deadline, isUnapplied, send);
+    } catch (error) {
+      if (toStoreError(error) === undefined && !isDuplicate(error)) this.#inDoubt.add(deadline);
+      throw error;
+    }
+  }
+
+  /**
+   * Whether a write of this call had no answer. What is read then decides whether the write was applied, so it has to
+   * be what a majority of the members has: anything else can still be rolled back.
+   */
+  isInDoubt(deadline: Deadline): boolean {
+    return this.#inDoubt.has(deadline);
+  }
+
+  async #send<T>(
+    deadline: Deadline,
+    mayRepeat: (error: unknown) => boolean,
+    send: (options: RequestOptions) => Promise<T>,
+  ): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.#untilReachable(deadline);
+        return await send({ signal: deadline.signal });
+      } catch (error) {
+        if (isTokenStoreError(error) || deadline.isOver || !mayRepeat(error)) throw error;
+        if (isUnsent(error)) deadline.blockedBy(error);
+      }
+      await pause(attempt);
+      deadline.check();
+    }
+  }
+
+  // The driver waits for a server inside of each operation, where nobody knows whether it was sent. So while there is
+  // none, a ping waits for it instead.
+  async #untilReachable(deadline: Deadline): Promise<void> {
+    if (this.#servers.problem !== undefined) {
+      const ping = () =>
+        this.#db.command({ ping: 1 }, { readPreference: "primary", signal: deadline.signal });
+      await this.#servers.whileBlocked(deadline, ping);
+    }
+    deadline.blockedBy(undefined);
+    deadline.check();
+  }
+}
+
+/** What a client's monitors report. One listener per client, however many stores share it. */
+class Servers {
+  static readonly #known = new WeakMap<MongoClient, Servers>();
+  /** Why no server takes writes; undefined while one does, as far as is known. */
+  problem: unknown;
+  readonly #blocked = new Set<Deadline>();
+
+  static of(client: MongoClient): Servers {
+    const servers = Servers.#known.get(client) ?? new Servers(client);
+    Servers.#known.set(client, servers);
+    return servers;
+  }
+
+  private constructor(client: MongoClient) {
+    client.on("topologyDescriptionChanged", ({ newDescription }) => {
+      this.problem = problemOf(newDescription);
+      if (this.problem === undefined) return;
+      for (const deadline of this.#blocked) deadline.blockedBy(this.problem);
+    });
+  }
+
+  /** Does something that waits for a server. Meanwhile the deadline knows why. */
+  async whileBlocked<T>(deadline: Deadline, wait: () => Promise<T>): Promise<T> {
+    deadline.blockedBy(this.problem ?? "the client is connecting");
+    this.#blocked.add(deadline);
+    try {
+      return await wait();
+    } finally {
+      this.#blocked.delete(deadline);
+    }
+  }
+}
+
+function problemOf({ type, servers }: TopologyDescription): unknown {
+  const all = [...servers.values()];
+  const takesWrites = (server: string) => /^(Standalone|RSPrimary|Mongos|LoadBalancer)$/.test(server);
+  // A client with directConnection talks to its one server, whatever that is.
+  const isReachable = all.some((server) =>
+    type === "Single" ? server.type !== "Unknown" : takesWrites(server.type),
+  );
+  if (isReachable) return undefined;
+  return all.find(({ error }) => error !== null)?.error ?? "none of the servers is a primary";
+}
+
+/** Grows, and is random, so that requests that disturbed each other don't do so again. */
+function pause(attempt: number): Promise<void> {
+  return sleep(Math.random() * Math.min(10 * 2 ** attempt, MAX_PAUSE_MS));
+}
