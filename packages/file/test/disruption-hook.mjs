@@ -1,7 +1,7 @@
 // Loaded with `node --import`. Counts what this process does to files, and disrupts it at one of these steps.
 //
 // DISRUPT: "kill:7" kills the process before its 7th step; "stop:7" stops it there; "cut:7:30" writes 30 bytes of
-// the 7th step and kills it; "fail:fdatasync:2" lets the first 2 calls of that name fail with EIO; "count" writes the
+// the 7th step and kills it; "fail:fdatasync|fsync:2" lets the first 2 calls of these fail with EIO; "count" writes the
 // names of the steps to DISRUPT_FILE in the end; "trace" does that too, reads included.
 // Steps count from the moment at which the script calls globalThis.disruptFromHere().
 import fs from "node:fs";
@@ -12,6 +12,7 @@ const WRITES = ["linkSync", "renameSync", "unlinkSync", "fsyncSync", "fsync", "f
 const READS = ["statSync", "fstatSync", "readSync", "readFileSync", "readdirSync"];
 const steps = [];
 let isOn = false;
+const failing = wanted?.split("|") ?? [];
 let failures = Number(number);
 
 globalThis.disruptFromHere = () => {
@@ -37,7 +38,7 @@ for (const name of [...WRITES, "fchmodSync", "fchownSync", "write"]) {
   const real = fs[name];
   fs[name] = (...args) => {
     if (name !== "openSync" || args[1] !== "r") step(name);
-    if (isOn && kind === "fail" && name === wanted && failures-- > 0) {
+    if (isOn && kind === "fail" && failing.includes(name) && failures-- > 0) {
       const error = Object.assign(new Error(`EIO: i/o error, ${name}`), { code: "EIO" });
       return args.at(-1)(error);
     }
