@@ -38,21 +38,9 @@ export function freshnessOf(token: OAuthToken, wanted: Wanted, now: number): "fr
 
 // A token that lives for a minute must not be stale at birth.
 function neededValidity(token: OAuthToken, { minValidityMs, isExplicit }: Wanted): number {
-  const lifetimeMs = lifetimeOf(token);
+  const lifetimeMs = refreshStateOf(token)?.lifetimeMs;
   if (lifetimeMs === undefined || (isExplicit && minValidityMs < lifetimeMs)) return minValidityMs;
   return Math.min(minValidityMs, lifetimeMs / 2);
-}
-
-/**
- * How long a record's access tokens live.
- * @param token the record
- * @returns the lifetime in milliseconds, as the provider said last, or as the record shows; undefined if unknown
- */
-export function lifetimeOf(token: OAuthToken): number | undefined {
-  const { lifetimeMs } = refreshStateOf(token) ?? {};
-  if (lifetimeMs !== undefined) return lifetimeMs;
-  if (token.expiresAt === null || token.savedAt === null) return undefined;
-  return Math.max(0, token.expiresAt - token.savedAt);
 }
 
 function isIdle(token: OAuthToken, idleMs: number, now: number): boolean {

@@ -3,7 +3,7 @@ import { isTokenStoreError, type Lease, OAuthToken, type TokenStore } from "@tok
 import { pauseAfter } from "./backoff.js";
 import { classifyError, isProviderError } from "./classify.js";
 import { errorOfFailure, failureOf, loginRequired } from "./errors.js";
-import { freshnessOf, lifetimeOf, type Wanted } from "./freshness.js";
+import { freshnessOf, type Wanted } from "./freshness.js";
 import type { CheckedManagerOptions } from "./manager-options.js";
 import { checkRefreshable } from "./may-refresh.js";
 import type { FailureKind, Provider, TokenResponse } from "./provider.js";
@@ -179,7 +179,6 @@ export class Refresher {
       at: Date.now(),
       ...(state?.failures === undefined ? {} : { failures: state.failures }),
       ...(order.wanted.rejected === undefined ? {} : { rejectedAt: Date.now() }),
-      ...lifetimeAtLogin(token),
     });
     let marked = token.with({ refreshState });
     if (token.revision !== null) {
@@ -378,10 +377,4 @@ function isLostLease(error: unknown): boolean {
 
 function attemptOf(marked: OAuthToken): string {
   return refreshStateOf(marked)?.attempt ?? "";
-}
-
-// A record that was saved once shows its token's lifetime. The mark is a save too, and hides it.
-function lifetimeAtLogin(token: OAuthToken): { lifetimeMs?: number } {
-  const lifetimeMs = token.revision === 1 ? lifetimeOf(token) : undefined;
-  return lifetimeMs === undefined || lifetimeMs <= 0 ? {} : { lifetimeMs };
 }

@@ -132,7 +132,7 @@ async function storeAnswer(store: TokenStore, answer: Answer): Promise<Saved> {
       return { outcome: "saved", token };
     } catch (error) {
       if (!isTokenStoreError(error)) throw error;
-      const isLost = error.code === "ERR_CONFLICT" && error.property === undefined;
+      const isLost = error.code === "ERR_CONFLICT" && (error.property ?? "revision") === "revision";
       const smaller = isLost || error.uncertain ? undefined : withoutCulprit(changes, error.property);
       if (smaller !== undefined) {
         changes = smaller;
