@@ -106,7 +106,31 @@ export const SECRETS: readonly ["clientSecret", "grantToken", "refreshToken", "a
 /** What is shown instead of a secret. */
 export const MASK = "***";
 
+/**
+ * Makes fields, each by its name. Written out, since an object whose properties are assigned one by one takes V8 longer
+ * than everything else in a find.
+ */
+export function makeFields(pick: <K extends FieldName>(name: K) => TokenFields[K]): TokenFields {
+  return {
+    id: pick("id"),
+    userName: pick("userName"),
+    clientId: pick("clientId"),
+    clientSecret: pick("clientSecret"),
+    redirectUrl: pick("redirectUrl"),
+    grantToken: pick("grantToken"),
+    refreshToken: pick("refreshToken"),
+    refreshTokenExpiresAt: pick("refreshTokenExpiresAt"),
+    accessToken: pick("accessToken"),
+    expiresAt: pick("expiresAt"),
+    scope: pick("scope"),
+    tokenType: pick("tokenType"),
+    idToken: pick("idToken"),
+    apiDomain: pick("apiDomain"),
+    issuer: pick("issuer"),
+    refreshState: pick("refreshState"),
+    metadata: pick("metadata"),
+  };
+}
+
 /** Fields of which all are absent. */
-export const NO_FIELDS: TokenFields = Object.freeze(
-  Object.fromEntries(FIELD_NAMES.map((name) => [name, null])) as unknown as TokenFields,
-);
+export const NO_FIELDS: TokenFields = Object.freeze(makeFields(() => null as never));

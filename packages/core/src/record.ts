@@ -1,5 +1,5 @@
 import { TokenStoreError } from "./errors.js";
-import { FIELD_NAMES, FIELDS, NO_FIELDS, type TokenFields } from "./properties.js";
+import { FIELD_NAMES, FIELDS, makeFields, type TokenFields } from "./properties.js";
 
 /** A stored token: what a backend keeps and returns as it was handed over. */
 export interface TokenRecord extends TokenFields {
@@ -48,22 +48,56 @@ export function decodeRecord(text: string, where: string): TokenRecord {
     throw corrupt(where, "it is not JSON");
   }
   if (typeof stored !== "object" || stored === null) throw corrupt(where, "it is not an object");
-  const record: Record<string, unknown> = { ...NO_FIELDS };
-  for (const name of FIELD_NAMES) {
+  const fields = makeFields((name) => {
     const value = stored[name];
-    if (value === undefined || value === null) continue;
+    if (value === undefined || value === null) return null as never;
     const isRight = FIELDS[name].type === "integer" ? Number.isSafeInteger(value) : typeof value === "string";
     if (!isRight) throw corrupt(where, `its ${name} has the wrong type`);
-    record[name] = value;
-  }
-  for (const name of INTEGERS) {
+    return value as never;
+  });
+  const integer = (name: (typeof INTEGERS)[number]): number => {
     if (!Number.isSafeInteger(stored[name])) throw corrupt(where, `its ${name} is not an integer`);
-    record[name] = stored[name];
-  }
-  if (typeof stored.etag !== "string" || record.id === null)
-    throw corrupt(where, "its id or etag is missing");
-  record.etag = stored.etag;
-  return record as unknown as TokenRecord;
+    return stored[name] as number;
+  };
+  const { etag } = stored;
+  if (typeof etag !== "string" || fields.id === null) throw corrupt(where, "its id or etag is missing");
+  return makeRecord(fields, {
+    id: fields.id,
+    revision: integer("revision"),
+    etag,
+    createdAt: integer("createdAt"),
+    savedAt: integer("savedAt"),
+  });
+}
+
+/** A record of these fields. Written out, as in {@link makeFields}. */
+export function makeRecord(
+  fields: TokenFields,
+  stamp: Pick<TokenRecord, "id" | "revision" | "etag" | "createdAt" | "savedAt">,
+): TokenRecord {
+  return {
+    id: stamp.id,
+    userName: fields.userName,
+    clientId: fields.clientId,
+    clientSecret: fields.clientSecret,
+    redirectUrl: fields.redirectUrl,
+    grantToken: fields.grantToken,
+    refreshToken: fields.refreshToken,
+    refreshTokenExpiresAt: fields.refreshTokenExpiresAt,
+    accessToken: fields.accessToken,
+    expiresAt: fields.expiresAt,
+    scope: fields.scope,
+    tokenType: fields.tokenType,
+    idToken: fields.idToken,
+    apiDomain: fields.apiDomain,
+    issuer: fields.issuer,
+    refreshState: fields.refreshState,
+    metadata: fields.metadata,
+    revision: stamp.revision,
+    etag: stamp.etag,
+    createdAt: stamp.createdAt,
+    savedAt: stamp.savedAt,
+  };
 }
 
 function corrupt(where: string, what: string): TokenStoreError {

@@ -68,9 +68,9 @@ export function changesOf(given: GivenFields, base: TokenRecord, isToken: boolea
   }
   if (isToken) {
     // `with()` has set these already where they were not given. A new token may have the old one's expiry.
-    for (const [token, properties] of BELONGS_TO) {
+    for (const token of ["accessToken", "refreshToken"] as const) {
       if (changes[token] === undefined) continue;
-      for (const name of properties) changes[name] = given[name] ?? null;
+      for (const name of BELONGS_TO[token]) changes[name] = given[name] ?? null;
     }
   }
   return changes as GivenFields;

@@ -6,7 +6,7 @@ import type { Deadline } from "./deadline.js";
 import { TokenStoreError } from "./errors.js";
 import { keysOf, type Lookup, lookupsFor, uniqueLookups } from "./lookups.js";
 import type { TokenFields } from "./properties.js";
-import type { TokenRecord } from "./record.js";
+import { makeRecord, type TokenRecord } from "./record.js";
 import { hasToken, isDecisive, matchOf, sharedProperty, takenError } from "./rules.js";
 import { applyChanges } from "./token.js";
 
@@ -200,11 +200,11 @@ function newRecord(fields: TokenFields): TokenRecord {
   }
   const now = Date.now();
   const id = fields.id ?? randomUUID();
-  return { ...fields, id, revision: 1, etag: randomUUID(), createdAt: now, savedAt: now };
+  return makeRecord(fields, { id, revision: 1, etag: randomUUID(), createdAt: now, savedAt: now });
 }
 
 function nextRecord(stored: TokenRecord, changes: GivenFields): TokenRecord {
-  const fields = applyChanges(stored, { ...changes, id: stored.id });
+  const fields = applyChanges(stored, changes);
   if (!hasToken(fields)) {
     throw new TokenStoreError(
       "ERR_INVALID_TOKEN",
@@ -212,14 +212,9 @@ function nextRecord(stored: TokenRecord, changes: GivenFields): TokenRecord {
         "saved. To remove the record, call deleteToken.",
     );
   }
-  return {
-    ...fields,
-    id: stored.id,
-    revision: stored.revision + 1,
-    etag: randomUUID(),
-    createdAt: stored.createdAt,
-    savedAt: Date.now(),
-  };
+  const { id, createdAt, revision } = stored;
+  const stamp = { id, revision: revision + 1, etag: randomUUID(), createdAt, savedAt: Date.now() };
+  return makeRecord(fields, stamp);
 }
 
 // 3.6, 4.3

@@ -1,10 +1,10 @@
 import { checkGiven, type GivenFields } from "./checks.js";
 import { showAs } from "./inspect.js";
 import {
-  FIELD_NAMES,
   type FieldName,
   type JsonObject,
   MASK,
+  makeFields,
   SECRETS,
   type TokenFields,
 } from "./properties.js";
@@ -322,9 +322,7 @@ export function givenOf(input: unknown): CheckedInput {
 
 /** All fields, of which some were given. */
 export function fieldsOf(given: GivenFields): TokenFields {
-  const fields: Record<string, unknown> = {};
-  for (const name of FIELD_NAMES) fields[name] = given[name] ?? null;
-  return fields as unknown as TokenFields;
+  return makeFields((name) => (given[name] ?? null) as never);
 }
 
 /** The token of a record that this store read or wrote. */
@@ -335,20 +333,24 @@ export function tokenOf(record: TokenRecord, store: object): OAuthToken {
 
 /** The fields with these changes: `null` removes, `undefined` leaves (contract 3.2, 3.7). */
 export function applyChanges(fields: TokenFields, changes: GivenFields): TokenFields {
-  const next: Record<string, unknown> = {};
-  for (const name of FIELD_NAMES) next[name] = changes[name] === undefined ? fields[name] : changes[name];
-  for (const [token, properties] of BELONGS_TO) {
-    if (next[token] === fields[token]) continue;
-    for (const name of properties) if (changes[name] === undefined) next[name] = null;
-  }
-  return next as unknown as TokenFields;
+  const isReplaced = (token: "accessToken" | "refreshToken") =>
+    changes[token] !== undefined && changes[token] !== fields[token];
+  const [isNewAccess, isNewRefresh] = [isReplaced("accessToken"), isReplaced("refreshToken")];
+  return makeFields((name) => {
+    const change = changes[name];
+    if (change !== undefined) return change as never;
+    const isStale =
+      (isNewAccess && BELONGS_TO.accessToken.includes(name)) ||
+      (isNewRefresh && BELONGS_TO.refreshToken.includes(name));
+    return (isStale ? null : fields[name]) as never;
+  });
 }
 
 /** What is good for one token only, and is not carried over to another. */
-export const BELONGS_TO: readonly (readonly [token: FieldName, properties: readonly FieldName[]])[] = [
-  ["accessToken", ["expiresAt"]],
-  ["refreshToken", ["refreshTokenExpiresAt", "refreshState"]],
-];
+export const BELONGS_TO: Readonly<Record<"accessToken" | "refreshToken", readonly FieldName[]>> = {
+  accessToken: ["expiresAt"],
+  refreshToken: ["refreshTokenExpiresAt", "refreshState"],
+};
 
 function trustedOf(input: object): Trusted | undefined {
   return typeof input === "object" && input !== null && TRUSTED in input

@@ -61,8 +61,8 @@ export function keyIdsIn(record: TokenRecord): Set<string | null | undefined> {
  *   was changed or moved; `ERR_SCHEMA` for one that a later version sealed
  */
 export function openRecord(stored: TokenRecord, opening: Opening): TokenRecord {
-  const context = contextOf(stored, opening.namespace);
-  // The values of one save share their keys.
+  // Plaintext needs no context. The values of one save share it, and their keys.
+  let context: string | undefined;
   let keys: ValueKeys | undefined;
   return mapValues(stored, (value, property) => {
     const plaintext = plaintextIn(value);
@@ -74,6 +74,7 @@ export function openRecord(stored: TokenRecord, opening: Opening): TokenRecord {
     if (envelope === "unknown") throw laterVersion(stored, property);
     if (envelope === undefined) throw damaged(stored, property);
     if (keys?.header !== envelope.header) keys = keysFor(envelope, stored, property, opening);
+    context ??= contextOf(stored, opening.namespace);
     const opened = keys.open(property, context, envelope);
     if (opened === undefined) throw damaged(stored, property);
     return opened;
@@ -97,12 +98,16 @@ function mapValues(
   record: TokenRecord,
   map: (value: string, property: SealedProperty) => string,
 ): TokenRecord {
-  const changed: { [property in SealedProperty]?: string } = {};
+  let changed: { [property in SealedProperty]?: string } | undefined;
   for (const property of SEALED_PROPERTIES) {
     const value = record[property];
-    if (value !== null) changed[property] = map(value, property);
+    if (value === null) continue;
+    const mapped = map(value, property);
+    if (mapped === value) continue;
+    changed ??= {};
+    changed[property] = mapped;
   }
-  return { ...record, ...changed };
+  return changed === undefined ? record : { ...record, ...changed };
 }
 
 const nameOf = ({ id }: TokenRecord): string => `record ${JSON.stringify(id)}`;

@@ -11,7 +11,19 @@ export {
   type SqlTables,
   type SqlValue,
 } from "./dialect.js";
-export { PooledConnection, type SqlErrorRule, type SqlPool, type SqlSession } from "./pooled-connection.js";
+export {
+  type CheckedPoolOptions,
+  checkPoolOptions,
+  type DriverRules,
+  type SqlPoolOptions,
+} from "./pool-options.js";
+export {
+  CLIENT_RULES,
+  PooledConnection,
+  type SqlErrorRule,
+  type SqlPool,
+  type SqlSession,
+} from "./pooled-connection.js";
 export { checkSchemaComment, schemaComment } from "./schema-comment.js";
 export { SqlBackend, type SqlBackendSettings } from "./sql-backend.js";
 export { SqlLeases } from "./sql-leases.js";

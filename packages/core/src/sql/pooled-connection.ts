@@ -31,6 +31,20 @@ export interface SqlErrorRule extends ErrorRule {
   readonly retry?: "again" | "elsewhere";
 }
 
+/** What the errors of Node mean, whatever the driver. */
+export const CLIENT_RULES: readonly SqlErrorRule[] = [
+  {
+    codes: /CERT|UNABLE_TO_|^ERR_(TLS|SSL|OSSL)/,
+    code: "ERR_INVALID_OPTIONS",
+    message: "the server's certificate was refused. Give the CA that signed it in clientOptions.ssl.ca.",
+  },
+  {
+    codes: /^ERR_(SOCKET_BAD_PORT|INVALID_ARG|OUT_OF_RANGE)/,
+    code: "ERR_INVALID_OPTIONS",
+    message: "the driver refuses its options. Check the url and clientOptions.",
+  },
+];
+
 /** A pool of a driver's connections. */
 export interface SqlPool {
   /** Takes a connection from the pool. */
