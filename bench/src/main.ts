@@ -1,36 +1,42 @@
-// `pnpm bench` measures every backend and writes the page; `pnpm bench redis file` measures these alone and
-// prints what it saw; with `--page` their part of the page is written anew. `pnpm bench --words` measures nothing:
-// it writes the page from what was measured last.
+// `pnpm bench` measures every backend and writes the page; `pnpm bench redis file` measures only these and prints the
+// results; with `--page` it also rewrites their part of the page. `pnpm bench --words` measures nothing: it writes the
+// page from the last results.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { ServerNotAvailable } from "@tokenkeep/test-servers";
+import type { Bench } from "./bench.js";
 import { type BackendResult, measureBackend } from "./measure-backend.js";
 import { writePage } from "./page/page.js";
-import type { Bench } from "./subject.js";
 
-const BENCHES: Record<string, () => Promise<Bench>> = {
-  memory: async () => (await import("./backends/memory.js")).memoryBench,
-  file: async () => (await import("./backends/file.js")).fileBench,
-  sqlite: async () => (await import("./backends/sqlite.js")).sqliteBench,
-  mysql: async () => (await import("./backends/mysql.js")).mysqlBench,
-  redis: async () => (await import("./backends/redis.js")).redisBench,
-  mongo: async () => (await import("./backends/mongo.js")).mongoBench,
-};
+const PACKAGES = new URL("../../packages/", import.meta.url);
+
+/** The heading of each backend by its folder, as their package.json declare them. */
+const BACKENDS = new Map<string, string>();
+for (const folder of readdirSync(PACKAGES)) {
+  const manifest = new URL(`${folder}/package.json`, PACKAGES);
+  if (!existsSync(manifest)) continue;
+  const { tokenkeep } = JSON.parse(readFileSync(manifest, "utf8")) as { tokenkeep?: { backend: string } };
+  if (tokenkeep !== undefined) BACKENDS.set(folder, tokenkeep.backend);
+}
+
+const benchOf = async (folder: string): Promise<Bench> =>
+  ((await import(`./backends/${folder}.js`)) as { bench: Bench }).bench;
 
 const { values, positionals } = parseArgs({
   args: process.argv.slice(2).filter((word) => word !== "--"),
   allowPositionals: true,
   options: {
-    callers: { type: "string", default: "1,8,50" },
+    callers: { type: "string", default: "1,50" },
     sizes: { type: "string", default: "100,10000,100000" },
-    rounds: { type: "string", default: "11" },
+    rounds: { type: "string", default: "9" },
     "turn-ms": { type: "string", default: "100" },
     page: { type: "boolean", default: false },
     words: { type: "boolean", default: false },
   },
 });
-const unknown = positionals.filter((name) => !(name in BENCHES));
+const unknown = positionals.filter((name) => !BACKENDS.has(name));
 if (unknown.length > 0) {
-  console.error(`There is no ${unknown.join(", ")}. There are ${Object.keys(BENCHES).join(", ")}.`);
+  console.error(`There is no ${unknown.join(", ")}. The backends are ${[...BACKENDS.keys()].join(", ")}.`);
   process.exit(2);
 }
 const numbers = (text: string): number[] => text.split(",").map(Number);
@@ -43,9 +49,9 @@ const options = {
 
 const isWhole = positionals.length === 0;
 const results: BackendResult[] = [];
-for (const name of values.words ? [] : isWhole ? Object.keys(BENCHES) : positionals) {
+for (const name of values.words ? [] : isWhole ? BACKENDS.keys() : positionals) {
   try {
-    results.push(await measureBackend(name, await BENCHES[name]!(), options));
+    results.push(await measureBackend(name, BACKENDS.get(name)!, await benchOf(name), options));
   } catch (error) {
     if (!(error instanceof ServerNotAvailable)) throw error;
     console.log(`\nNOT RUN: ${error.message}`);
@@ -53,6 +59,6 @@ for (const name of values.words ? [] : isWhole ? Object.keys(BENCHES) : position
 }
 if (isWhole || values.page) {
   const notes: Record<string, readonly string[]> = {};
-  for (const [name, load] of Object.entries(BENCHES)) notes[name] = (await load()).notes;
-  console.log(`\nWritten: ${writePage(results, notes).join(", ")}`);
+  for (const name of BACKENDS.keys()) notes[name] = (await benchOf(name)).notes;
+  console.log(`\nWritten: ${writePage(results, notes, [...BACKENDS.keys()]).join(", ")}`);
 }

@@ -1,14 +1,14 @@
 import { writeFileSync } from "node:fs";
 import { FileStore } from "@zohocrm/typescript-sdk-8.0";
-import type { Subject } from "./subject.js";
+import type { Candidate } from "./bench.js";
 import { tokenOf } from "./tokens.js";
 import { zohoToken } from "./zoho-token.js";
 
 const HEADER =
   "id,user_mail,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
 
-/** The SDK's own store for a file, filled as it would have filled it itself, one save after the other. */
-export function zohoFileStore(path: string, size: number): Subject {
+/** The SDK's own store for a file, filled as its own saves would have filled it. */
+export function zohoFileStore(path: string, size: number): Candidate {
   const lines = Array.from({ length: size }, (_, i) => {
     const token = tokenOf(i);
     return [
@@ -28,12 +28,14 @@ export function zohoFileStore(path: string, size: number): Subject {
   const store = new FileStore(path);
   return {
     name: "Zoho SDK's FileStore",
-    kind: "peer",
+    kind: "alternative",
     size,
-    durability: "no flush; a crash can cut the file off",
+    durability: "not flushed; a crash can cut the file off",
     callers: [1],
-    // by the user, as after a restart
-    find: (i) => store.findToken(zohoToken(i)),
-    save: (i, version) => store.saveToken(zohoToken(i, version)),
+    jobs: {
+      // By the user, as after a restart.
+      find: (i) => store.findToken(zohoToken(i)),
+      save: (i, version) => store.saveToken(zohoToken(i, version)),
+    },
   };
 }

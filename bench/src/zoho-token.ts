@@ -1,7 +1,7 @@
 import { OAuthToken, UserSignature } from "@zohocrm/typescript-sdk-8.0";
 import { tokenOf } from "./tokens.js";
 
-/** A token of the SDK's own: what it looks a user up with; or, with a version, what it saves. */
+/** A token of the SDK: what it finds a user by or, with a version, what it saves. */
 export function zohoToken(i: number, version?: number): OAuthToken {
   const { userSignature, clientId, accessToken, refreshToken } = tokenOf(i, version);
   const token = Reflect.construct(OAuthToken, []) as OAuthToken;

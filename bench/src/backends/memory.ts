@@ -1,58 +1,30 @@
 import { MemorySessionStorage } from "@shopify/shopify-app-session-storage-memory";
 import { MemoryTokenStore } from "@tokenkeep/memory";
 import Keyv from "keyv";
-import { fill, keyvKey, sessionId, sessionOf } from "../peers.js";
-import type { Bench, Subject } from "../subject.js";
-import { queryOf, tokenOf } from "../tokens.js";
+import { keyvCandidate, shopifyCandidate } from "../alternatives.js";
+import type { Bench, Candidate } from "../bench.js";
+import { storeCandidate } from "../ours.js";
 
 const durability = "none: gone with the process";
 
-export const memoryBench: Bench = {
-  backend: "Memory",
+export const bench: Bench = {
   targets: [],
   notes: [
-    "There is no driver under this store: what it costs is what the rules cost that all our stores share.",
-    "A save checks the token, looks for its match, makes a digest of each value that belongs to one record alone, and keeps five ways to find it. keyv turns the token into text and keeps it under one key; Shopify's storage is a bare `Map` that hands out the object it holds: no copy, no check, no second way to find it. So they are faster.",
+    "There is no driver under this store: it shows what the rules cost that all stores share.",
+    "A save checks the token, finds its match, digests each value that is unique, and keeps five ways to find it. keyv turns the token into text and keeps it under one key. Shopify's storage is a `Map` that hands out the object it holds: no copy, no check, no second way to find it. That is why they are faster.",
   ],
   start: async (sizes) => {
-    const subjects: Subject[] = [];
-    const stores: MemoryTokenStore[] = [];
+    const candidates: Candidate[] = [];
     for (const size of sizes) {
-      const store = new MemoryTokenStore();
-      const keyv = new Keyv();
-      const shopify = new MemorySessionStorage();
-      stores.push(store);
-      subjects.push(
-        {
-          name: "@tokenkeep/memory",
-          kind: "ours",
-          size,
-          durability,
-          find: (i) => store.findToken(queryOf(i)),
-          save: (i, version) => store.saveToken(tokenOf(i, version)),
-        },
-        {
-          name: "keyv",
-          kind: "peer",
-          size,
-          durability,
-          find: (i) => keyv.get(keyvKey(i)),
-          save: (i, version) => keyv.set(keyvKey(i), tokenOf(i, version)),
-        },
-        {
-          name: "Shopify's session storage",
-          kind: "peer",
-          size,
-          durability,
-          find: (i) => shopify.loadSession(sessionId(i)),
-          save: (i, version) => shopify.storeSession(sessionOf(i, version)),
-        },
+      candidates.push(
+        await storeCandidate({ name: "@tokenkeep/memory", size, durability }, new MemoryTokenStore()),
+        await keyvCandidate({ name: "keyv", size, durability }, new Keyv()),
+        await shopifyCandidate({ size, durability }, new MemorySessionStorage(), () => {}),
       );
-      for (const subject of subjects.slice(-3)) await fill(size, (i) => subject.save(i, 0));
     }
     const stop = async () => {
-      for (const store of stores) await store.close();
+      for (const { close } of candidates) await close?.();
     };
-    return { subjects, stop };
+    return { candidates, stop };
   },
 };

@@ -1,12 +1,13 @@
 import * as echarts from "echarts";
-import { type BackendResult, callersText, written } from "../measure-backend.js";
+import { callersText, written } from "../format.js";
+import type { BackendResult } from "../measure-backend.js";
 
 const WIDTH = 960;
 const PANEL = { width: 270, height: 190, left: 60, top: 80, gapX: 30, gapY: 60 };
 
 /**
  * A plot of calls per second over the number of tokens: a row for each job, a panel for each number of callers,
- * a line for each subject.
+ * a line for each candidate.
  * @returns an SVG image
  */
 export function plot({ backend, groups }: BackendResult): string {
@@ -68,7 +69,7 @@ export function plot({ backend, groups }: BackendResult): string {
 
 const short = (value: number): string => value.toLocaleString("en", { notation: "compact" });
 
-// told apart without colour too
+// Distinguishable without colour too.
 const COLORS = ["#0b6e4f", "#444444", "#c8553d", "#2f6690", "#b58900", "#7b2d8b"];
 const SYMBOLS = ["circle", "diamond", "triangle", "rect", "roundRect", "pin"];
 

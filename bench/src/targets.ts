@@ -1,0 +1,62 @@
+import type { Job, Target } from "./bench.js";
+import { written } from "./format.js";
+import { type Measured, timesAsFast } from "./rounds.js";
+
+/** All candidates of one backend at one job with one number of callers, measured in one run. */
+export interface Group {
+  readonly job: Job;
+  readonly callers: number;
+  readonly measured: readonly Measured[];
+}
+
+export interface Verdict {
+  /** What is wanted, with the number that was seen in it. */
+  readonly text: string;
+  readonly job: Job;
+  readonly callers: number;
+  readonly size: number;
+  readonly met: boolean;
+}
+
+/** The cost at any size may be this many times the cost at the smallest one. */
+const FLAT = 1.3;
+
+/** Compares a group with the targets, and our store's cost at each size with that at the smallest. */
+export function judge({ job, callers, measured }: Group, targets: readonly Target[]): Verdict[] {
+  const verdicts: Verdict[] = [];
+  const sizes = [...new Set(measured.map(({ size }) => size))];
+  const find = (size: number, name: string | undefined): Measured | undefined =>
+    measured.find(
+      (one) => one.size === size && (name === undefined ? one.kind === "ours" : one.name === name),
+    );
+  for (const size of sizes) {
+    const say = (text: string, met: boolean) => verdicts.push({ text, job, callers, size, met });
+    for (const target of targets) {
+      if (target.job !== job || (target.callers ?? callers) !== callers) continue;
+      const [one, other] = [find(size, target.candidate), find(size, target.against)];
+      if (one === undefined || other === undefined) continue;
+      const seen = timesAsFast(one, other);
+      const who = target.candidate === undefined ? "" : `${target.candidate}: `;
+      say(
+        `${who}${seen.toFixed(2)} × as fast as ${target.against} (at least ${target.times})`,
+        seen >= target.times,
+      );
+    }
+    const [own, smallest] = [find(size, undefined), find(sizes[0]!, undefined)];
+    if (own === undefined || smallest === undefined || own === smallest) continue;
+    const cost = timesAsFast(smallest, own);
+    say(`${cost.toFixed(2)} × the cost at ${written(smallest.size)} tokens (at most ${FLAT})`, cost <= FLAT);
+  }
+  return verdicts;
+}
+
+/** The alternatives that were faster than our store in this group, and how many times. */
+export function faster(group: Group): { name: string; size: number; times: number }[] {
+  return group.measured
+    .filter(({ kind }) => kind === "alternative")
+    .flatMap((alternative) => {
+      const own = group.measured.find(({ kind, size }) => kind === "ours" && size === alternative.size);
+      const times = own === undefined ? 0 : timesAsFast(alternative, own);
+      return times > 1 ? [{ name: alternative.name, size: alternative.size, times }] : [];
+    });
+}
