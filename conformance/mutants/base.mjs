@@ -1,27 +1,35 @@
-// The sound store that every fault is a change of: the smallest backend that is shared, durable and locks.
-// Slow and without any care for size, but right; the test of the faults proves that it passes what they fail.
+// The correct store that every mutant changes: the smallest backend that is shared, durable and has locks. It is slow,
+// but right: the test of the mutants proves that it passes the cases that they fail.
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { BaseTokenStore, UNIQUE_KEYS } from "@tokenkeep/core";
+import { TokenStoreError } from "@tokenkeep/core";
+import {
+  BaseTokenStore,
+  decodeRecord,
+  encodeRecord,
+  FREE_LEASE,
+  grantLease,
+  releaseLease,
+  renewLease,
+  UNIQUE_KEYS,
+} from "@tokenkeep/core/backend";
 import Database from "better-sqlite3";
-import { Disruptions } from "./disruptions.mjs";
+import { Connection, Disruptions } from "./disruptions.mjs";
 
 const SCHEMA = `
-  CREATE TABLE IF NOT EXISTS records (namespace TEXT, id TEXT, json TEXT, PRIMARY KEY (namespace, id));
+  CREATE TABLE IF NOT EXISTS records (namespace TEXT, id TEXT, record TEXT, PRIMARY KEY (namespace, id));
   CREATE TABLE IF NOT EXISTS keys (
     namespace TEXT, kind TEXT, key TEXT, id TEXT, PRIMARY KEY (namespace, kind, key)
   );
-  CREATE TABLE IF NOT EXISTS leases (
-    namespace TEXT, key TEXT, owner TEXT, ends INTEGER, next TEXT, nextEnds INTEGER, fence INTEGER,
-    PRIMARY KEY (namespace, key)
-  );`;
+  CREATE TABLE IF NOT EXISTS leases (namespace TEXT, key TEXT, state TEXT, PRIMARY KEY (namespace, key));`;
 
-const PATIENCE_MS = 10_000;
+const BUSY_TIMEOUT_MS = 10_000;
 
-const openDatabase = (path) => new Database(path, { timeout: PATIENCE_MS });
+const openDatabase = (path) => new Database(path, { timeout: BUSY_TIMEOUT_MS });
 
-/** Where several open a new file at once, SQLite does not wait for the one that changes its journal. */
-function patiently(work) {
-  for (const end = Date.now() + PATIENCE_MS; ; ) {
+/** SQLite does not wait by itself if several processes open a new file at the same moment. */
+function retryWhileBusy(work) {
+  for (const end = Date.now() + BUSY_TIMEOUT_MS; ; ) {
     try {
       return work();
     } catch (error) {
@@ -38,30 +46,44 @@ export class PlainBackend {
   namespaces = true;
   secrets = [];
 
-  /** @param client an open database of the caller's own */
-  constructor(space, namespace = "", client = undefined) {
+  /**
+   * @param create whether to create the file if it is missing
+   * @param client a caller's open database
+   */
+  constructor(space, namespace = "", create = true, client = undefined) {
     this.client = client;
+    this.create = create;
     this.path = join(space.directory, "plain.db");
-    // NUL would end the text for SQLite's own functions
+    // For SQLite's own functions, NUL would end the text.
     this.namespace = JSON.stringify(namespace);
     this.leases = new PlainLeases(this);
   }
 
   open() {
-    this.db = this.client ?? openDatabase(this.path);
-    patiently(() => this.db.pragma("journal_mode = WAL"));
-    // enough where a process is killed, and a kit that runs so many faults has no time for a disk
+    this.db ??= this.client ?? this.openFile();
+    retryWhileBusy(() => this.db.pragma("journal_mode = WAL"));
+    // Enough for a killed process, and faster.
     this.db.pragma("synchronous = OFF");
-    this.atOnce(() => this.db.exec(SCHEMA));
+    this.atomically(() => this.db.exec(SCHEMA));
+  }
+
+  openFile() {
+    if (!this.create && !existsSync(this.path)) {
+      throw new TokenStoreError(
+        "ERR_SCHEMA",
+        "plain: there is no store here. Open it without `open: existing`.",
+      );
+    }
+    return openDatabase(this.path);
   }
 
   close() {
     if (this.client === undefined) this.db?.close();
   }
 
-  /** One step that nothing comes between. */
-  atOnce(work) {
-    return patiently(() => this.db.transaction(work).immediate());
+  /** Runs `work` in a transaction. */
+  atomically(work) {
+    return retryWhileBusy(() => this.db.transaction(work).immediate());
   }
 
   all(sql, ...values) {
@@ -73,16 +95,17 @@ export class PlainBackend {
   }
 
   records() {
-    return this.all("SELECT json FROM records WHERE namespace = ?").map(({ json }) => JSON.parse(json));
+    const rows = this.all("SELECT record FROM records WHERE namespace = ?");
+    return rows.map(({ record }) => decodeRecord(record, this.path));
   }
 
   recordOf(id) {
-    const [row] = this.all("SELECT json FROM records WHERE namespace = ? AND id = ?", id);
-    return row === undefined ? undefined : JSON.parse(row.json);
+    const [row] = this.all("SELECT record FROM records WHERE namespace = ? AND id = ?", id);
+    return row === undefined ? undefined : decodeRecord(row.record, this.path);
   }
 
   read(lookups) {
-    return this.atOnce(() =>
+    return this.atomically(() =>
       lookups.flatMap(({ kind, key }) => {
         if (kind === "id") return this.recordOf(key) ?? [];
         const ids = this.all(
@@ -96,7 +119,7 @@ export class PlainBackend {
   }
 
   insert(record, keys) {
-    return this.atOnce(() => {
+    return this.atomically(() => {
       if (this.recordOf(record.id) !== undefined || this.isTaken(record, keys)) return false;
       this.put(record, keys);
       return true;
@@ -104,7 +127,7 @@ export class PlainBackend {
   }
 
   replace(record, keys, previous) {
-    return this.atOnce(() => {
+    return this.atomically(() => {
       if (this.recordOf(previous.id)?.etag !== previous.etag || this.isTaken(record, keys)) return false;
       this.drop(previous.id);
       this.put(record, keys);
@@ -124,10 +147,10 @@ export class PlainBackend {
   }
 
   put(record, keys) {
-    this.run("INSERT INTO records VALUES (?, ?, ?)", record.id, JSON.stringify(record));
+    this.run("INSERT INTO records VALUES (?, ?, ?)", record.id, encodeRecord(record));
     for (const [kind, key] of Object.entries(keys)) {
       if (key === null) continue;
-      // a user has many records: what tells them apart stands behind the key
+      // A user may have several records: the id makes the key unique.
       const unique = UNIQUE_KEYS.includes(kind) ? key : `${key} ${record.id}`;
       this.run("INSERT INTO keys VALUES (?, ?, ?, ?)", kind, unique, record.id);
     }
@@ -138,108 +161,112 @@ export class PlainBackend {
     this.run("DELETE FROM keys WHERE namespace = ? AND id = ?", id);
   }
 
-  remove(id) {
-    this.atOnce(() => this.drop(id));
+  remove(previous) {
+    return this.atomically(() => {
+      if (this.recordOf(previous.id)?.etag !== previous.etag) return false;
+      this.drop(previous.id);
+      return true;
+    });
   }
 
   clear() {
-    this.atOnce(() => {
+    this.atomically(() => {
       this.run("DELETE FROM records WHERE namespace = ?");
       this.run("DELETE FROM keys WHERE namespace = ?");
     });
   }
 
+  compact() {
+    this.db.exec("VACUUM");
+    this.db.pragma("wal_checkpoint(TRUNCATE)");
+  }
+
   scan(after, limit) {
-    const place = ({ createdAt, id }) => [createdAt, id];
-    const isBehind = (a, b) => a[0] > b[0] || (a[0] === b[0] && a[1] > b[1]);
-    const sorted = this.records().sort((a, b) => (isBehind(place(a), place(b)) ? 1 : -1));
-    const rest = after === null ? sorted : sorted.filter((record) => isBehind(place(record), place(after)));
+    const compare = (a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : Number(a.id > b.id));
+    const sorted = this.records().sort(compare);
+    const rest = after === null ? sorted : sorted.filter((record) => compare(record, after) > 0);
     return limit === null ? rest : rest.slice(0, limit);
   }
 }
 
-/** Leases in a row for each key, on the clock of the machine. */
+/** A row with the state of each key's lease, on the clock of the machine. */
 class PlainLeases {
   constructor(backend) {
     this.backend = backend;
   }
 
-  row(key) {
-    return this.backend.all("SELECT * FROM leases WHERE namespace = ? AND key = ?", key)[0];
+  state(key) {
+    const [row] = this.backend.all("SELECT state FROM leases WHERE namespace = ? AND key = ?", key);
+    return row === undefined ? FREE_LEASE : JSON.parse(row.state);
   }
 
-  acquire(key, owner, leaseMs, placeMs) {
-    return this.backend.atOnce(() => {
-      const now = Date.now();
-      const row = this.row(key) ?? { owner: null, ends: 0, next: null, nextEnds: 0, fence: 0 };
-      const isFree = row.owner === owner || row.ends <= now;
-      const isNext = row.next === null || row.next === owner || row.nextEnds <= now;
-      if (!isFree || !isNext) {
-        if (isNext) this.put(key, { ...row, next: owner, nextEnds: now + placeMs });
-        return null;
-      }
-      const fence = row.fence + 1;
-      this.put(key, { owner, ends: now + leaseMs, next: null, nextEnds: 0, fence });
-      return fence;
+  put(key, state) {
+    this.backend.run("INSERT OR REPLACE INTO leases VALUES (?, ?, ?)", key, JSON.stringify(state));
+  }
+
+  acquire(key, owner, leaseMs, reserveMs) {
+    return this.backend.atomically(() => {
+      const { granted, state } = grantLease(this.state(key), { owner, leaseMs, reserveMs, now: Date.now() });
+      this.put(key, state);
+      return granted ? state.fence : null;
     });
   }
 
-  put(key, { owner, ends, next, nextEnds, fence }) {
-    this.backend.run(
-      "INSERT OR REPLACE INTO leases VALUES (?, ?, ?, ?, ?, ?, ?)",
-      ...[key, owner, ends, next, nextEnds, fence],
-    );
-  }
-
   renew(key, owner, leaseMs) {
-    return this.backend.atOnce(() => {
-      const row = this.row(key);
-      if (row?.owner !== owner || row.ends <= Date.now()) return false;
-      this.put(key, { ...row, ends: Date.now() + leaseMs });
-      return true;
+    return this.backend.atomically(() => {
+      const state = renewLease(this.state(key), owner, leaseMs, Date.now());
+      if (state !== null) this.put(key, state);
+      return state !== null;
     });
   }
 
   release(key, owner) {
-    return this.backend.atOnce(() => {
-      const row = this.row(key);
-      if (row === undefined) return false;
-      if (row.next === owner) this.put(key, { ...row, next: null, nextEnds: 0 });
-      if (row.owner !== owner || row.ends <= Date.now()) return false;
-      this.put(key, { ...this.row(key), owner: null, ends: 0 });
-      return true;
+    return this.backend.atomically(() => {
+      const { wasHeld, state } = releaseLease(this.state(key), owner, Date.now());
+      this.put(key, state);
+      return wasHeld;
     });
   }
 }
 
-/** Opens the sound store; `change` may spoil its backend first. */
-export function openPlain(space, { namespace, ...options } = {}, change = () => {}, client = undefined) {
-  const backend = new PlainBackend(space, namespace, client);
+/** Opens the correct store; `change` may plant a bug in its backend first. */
+export function openPlain(
+  space,
+  { namespace, open, ...options } = {},
+  change = () => {},
+  client = undefined,
+  Store = BaseTokenStore,
+) {
+  const backend = new PlainBackend(space, namespace, open !== "existing", client);
   change(backend);
-  return new BaseTokenStore(backend, { namespace, ...options });
+  return new Store(backend, { namespace, ...options });
 }
 
-/** The kit's module of a store: `open` as above, and means to disturb it, which are this module's alone. */
+/** The kit's module of a store that `open` opens. */
 export function moduleOf(name, open) {
   const disruptions = new Disruptions();
-  const disturbed = (space, options, client) =>
-    open(space, options, (backend) => disruptions.reach(backend), client);
+  const connected = (space, options, client) =>
+    open(space, options, (backend) => new Connection(disruptions).connect(backend), client);
   return {
     name,
-    open: (space, options) => disturbed(space, options),
+    open: (space, options) => connected(space, options),
+    dump: ({ directory }) => {
+      const files = readdirSync(directory).filter((file) => file.startsWith("plain.db"));
+      return Buffer.concat(files.map((file) => readFileSync(join(directory, file))));
+    },
     client: {
       open: (space) => openDatabase(join(space.directory, "plain.db")),
-      store: (client, space, options) => disturbed(space, options, client),
+      store: (client, space, options) => connected(space, options, client),
       isOpen: (client) => client.open,
       close: (client) => client.close(),
     },
-    disruptions: disruptions.means,
+    disruptions,
   };
 }
 
-/** A new module of the sound store. */
+/** A new module of the correct store. */
 export function plainModule() {
-  return moduleOf("plain", (space, options, reach, client) => openPlain(space, options, reach, client));
+  return moduleOf("plain", (space, options, connect, client) => openPlain(space, options, connect, client));
 }
 
 export default plainModule();

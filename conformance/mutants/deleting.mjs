@@ -2,24 +2,22 @@
 import { readdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { wrap } from "./change.mjs";
-
-/** As far away as a server: something may come between two steps. */
-const ROUND_TRIP_MS = 3;
+import { TokenStoreError } from "@tokenkeep/core";
+import { ROUND_TRIP_MS, wrap } from "./change.mjs";
 
 export const deleting = [
   {
-    name: "a delete leaves what led to the record",
+    name: "a delete leaves the index entries",
     paragraphs: ["4.1"],
     options: { timeoutMs: 500 },
     backend: (backend) => {
-      backend.remove = (id) => backend.run("DELETE FROM records WHERE namespace = ? AND id = ?", id);
+      backend.remove = ({ id }) => backend.run("DELETE FROM records WHERE namespace = ? AND id = ?", id) > 0;
     },
   },
   {
-    name: "a delete takes the lookups away a moment later",
+    name: "a delete removes the index entries a moment later",
     paragraphs: ["4.1"],
-    case: "a save and a delete of one record at once",
+    case: "a concurrent save and delete of one record",
     options: { timeoutMs: 500 },
     store: (store, backend) =>
       wrap(store, "deleteToken", (remove) => async (id) => {
@@ -43,7 +41,7 @@ export const deleting = [
   {
     name: "deleteTokens empties its directory",
     paragraphs: ["4.2"],
-    case: "files beside",
+    case: "other files in the directory",
     backend: (backend) =>
       wrap(backend, "clear", (clear) => () => {
         clear();
@@ -60,9 +58,39 @@ export const deleting = [
       store.deleteTokens = async () => {
         for (const { id } of await store.getTokens()) {
           await store.deleteToken(id);
-          await sleep(10); // long enough to be seen on a busy machine
+          await sleep(10); // long enough to be noticed on a busy machine
         }
       };
     },
+  },
+  {
+    name: "the ifRevision of a delete is ignored",
+    paragraphs: ["4.3"],
+    case: "at no other",
+    store: (store) => wrap(store, "deleteToken", (remove) => (id) => remove(id)),
+  },
+  {
+    name: "the ifRevision of a delete is checked before it, not by it",
+    paragraphs: ["4.3"],
+    case: "a concurrent save",
+    backend: (backend) => {
+      backend.remove = async ({ id }) => {
+        await sleep(ROUND_TRIP_MS);
+        backend.atomically(() => backend.drop(id));
+        return true;
+      };
+    },
+  },
+  {
+    name: "a conditional delete of a missing record is an error",
+    paragraphs: ["4.3"],
+    case: "a missing record",
+    store: (store) =>
+      wrap(store, "deleteToken", (remove) => async (id, options) => {
+        if (options?.ifRevision !== undefined && (await store.findTokenById(id)) === null) {
+          throw new TokenStoreError("ERR_CONFLICT", "There is no such record.");
+        }
+        await remove(id, options);
+      }),
   },
 ];

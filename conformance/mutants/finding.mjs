@@ -1,15 +1,15 @@
 // Mutants of finding (section 2).
 import { plainOf, wrap } from "./change.mjs";
 
-/** Replaces findToken: `find` is the sound one. */
+/** Replaces findToken: `find` is the correct one. */
 const findingBy = (make) => (store) =>
   wrap(store, "findToken", (find) => (query) => make({ store, find, query: plainOf(query) }));
 
 const isGiven = (value) => value !== undefined && value !== null && value !== "";
 const CRITERIA = ["id", "grantToken", "refreshToken", "accessToken"];
 
-/** A second look where the first found nothing, by a comparison that is too kind. */
-const kindly = (fold) =>
+/** If the exact comparison finds nothing, compares loosely. */
+const comparing = (fold) =>
   findingBy(async ({ store, find, query }) => {
     const found = await find(query);
     const name = query.userSignature?.name;
@@ -20,7 +20,7 @@ const kindly = (fold) =>
 
 export const finding = [
   {
-    name: "a find without criteria returns the first record",
+    name: "an empty query returns the first record",
     paragraphs: ["2.6"],
     store: findingBy(async ({ store, find, query }) => {
       const isEmpty = !isGiven(query.userSignature?.name) && !CRITERIA.some((name) => isGiven(query[name]));
@@ -28,27 +28,27 @@ export const finding = [
     }),
   },
   {
-    name: "the query is text put together",
+    name: "the query is concatenated SQL",
     paragraphs: ["2", "1.4"],
     store: (store, backend) =>
       wrap(store, "findToken", (find) => async (query) => {
         const name = plainOf(query).userSignature?.name;
         const found = await find(query);
         if (!isGiven(name)) return found;
-        const sql = `SELECT id FROM records WHERE json_extract(json, '$.userName') = '${name}'`;
+        const sql = `SELECT id FROM records WHERE json_extract(record, '$.userName') = '${name}'`;
         const row = backend.db.prepare(sql).get();
         return found ?? (row === undefined ? null : store.findTokenById(row.id));
       }),
   },
-  { name: "case does not count", paragraphs: ["2.7"], store: kindly((text) => text.toLowerCase()) },
-  { name: "trailing spaces do not count", paragraphs: ["2.7"], store: kindly((text) => text.trimEnd()) },
+  { name: "case is ignored", paragraphs: ["2.7"], store: comparing((text) => text.toLowerCase()) },
+  { name: "trailing spaces are ignored", paragraphs: ["2.7"], store: comparing((text) => text.trimEnd()) },
   {
-    name: "accents do not count",
+    name: "accents are ignored",
     paragraphs: ["2.7"],
-    store: kindly((text) => text.normalize("NFD").replace(/\p{M}/gu, "")),
+    store: comparing((text) => text.normalize("NFD").replace(/\p{M}/gu, "")),
   },
   {
-    name: "where the id hits nothing, a find looks on",
+    name: "a find by an id that finds nothing falls through",
     paragraphs: ["2.2"],
     store: findingBy(async ({ find, query }) => (await find(query)) ?? find({ ...query, id: null })),
   },
@@ -83,7 +83,7 @@ export const finding = [
     }),
   },
   {
-    name: "a save without a client goes to the user's first record",
+    name: "a save without a client updates the user's first record",
     paragraphs: ["2.5"],
     case: "a save without a client",
     store: (store) =>
@@ -104,7 +104,7 @@ export const finding = [
     }),
   },
   {
-    name: "findTokenById of nothing rejects",
+    name: "findTokenById of a missing id rejects",
     paragraphs: ["2.9"],
     store: (store) =>
       wrap(store, "findTokenById", (find) => async (id) => {
@@ -120,12 +120,12 @@ export const finding = [
       wrap(store, "getTokens", (all) => async () => (await all()).sort((a, b) => (a.id < b.id ? -1 : 1))),
   },
   {
-    name: "getTokens has the newest first",
+    name: "getTokens returns the newest first",
     paragraphs: ["2.9"],
     store: (store) => wrap(store, "getTokens", (all) => async () => (await all()).reverse()),
   },
   {
-    name: "tokens() counts its way through pages, and skips after a delete",
+    name: "tokens() counts records, and skips one after a delete",
     paragraphs: ["2.9"],
     store: (store) => {
       store.tokens = async function* () {
@@ -141,6 +141,12 @@ export const finding = [
     name: "tokens() ends after its first page",
     paragraphs: ["2.9"],
     backend: (backend) =>
-      wrap(backend, "scan", (scan) => (after, limit) => (after === null ? scan(after, limit) : [])),
+      wrap(
+        backend,
+        "scan",
+        (scan) =>
+          (after, ...rest) =>
+            after === null ? scan(after, ...rest) : [],
+      ),
   },
 ];

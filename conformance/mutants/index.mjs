@@ -1,7 +1,11 @@
+import { copying } from "./copying.mjs";
 import { deleting } from "./deleting.mjs";
-import { failing } from "./failing.mjs";
+import { encryption } from "./encryption.mjs";
+import { errors } from "./errors.mjs";
 import { finding } from "./finding.mjs";
+import { methods } from "./interface.mjs";
 import { locking } from "./locking.mjs";
+import { outages } from "./outages.mjs";
 import { saving } from "./saving.mjs";
 import { sharing } from "./sharing.mjs";
 import { tokens } from "./tokens.mjs";
@@ -16,9 +20,13 @@ export const mutants = [
   ...tokens,
   ...finding,
   ...saving,
+  ...copying,
   ...deleting,
   ...sharing,
   ...locking,
   ...waiting,
-  ...failing,
+  ...errors,
+  ...outages,
+  ...methods,
+  ...encryption,
 ];

@@ -1,24 +1,26 @@
 // Mutants of holding a lock (6.1 to 6.3).
-import { lockingBy, wrap } from "./change.mjs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { FREE_LEASE, grantLease } from "@tokenkeep/core/backend";
+import { lockingBy, ROUND_TRIP_MS, wrap } from "./change.mjs";
 
 export const locking = [
   {
-    name: "a lock lets two in",
+    name: "two holders get one lock",
     paragraphs: ["6.1"],
-    case: "callers of one process",
+    case: "holders in one process",
     store: (store) => {
       let calls = 0;
       lockingBy(({ withLock, key, work, options }) => withLock(`${key}${calls++ % 2}`, work, options))(store);
     },
   },
   {
-    name: "what the work returns is lost",
+    name: "what work returns is lost",
     paragraphs: ["6.1"],
-    case: "returns what the work returns",
+    case: "returns what work returns",
     store: lockingBy(async ({ withLock, key, work, options }) => void (await withLock(key, work, options))),
   },
   {
-    name: "work that throws leaves the lock taken",
+    name: "work that throws leaves the lock held",
     paragraphs: ["6.1"],
     case: "the lock is free after it",
     options: { timeoutMs: 1000 },
@@ -42,7 +44,7 @@ export const locking = [
     ),
   },
   {
-    name: "a lock holds in its own process only",
+    name: "a lock excludes only its own store",
     paragraphs: ["6.1"],
     case: "two stores of one space",
     backend: (backend) => {
@@ -59,25 +61,27 @@ export const locking = [
     },
   },
   {
-    name: "the lock is a file that is there or not, looked at before it is made",
+    name: "a lock is checked and then taken, in two steps",
     paragraphs: ["6.1"],
     case: "processes never hold one lock",
     backend: (backend) => {
       const { leases } = backend;
       leases.acquire = async (key, owner, leaseMs) => {
-        const row = leases.row(key);
-        if (row?.ends > Date.now()) return null;
-        await new Promise((resolve) => setTimeout(resolve, 3));
-        const fence = (leases.row(key)?.fence ?? 0) + 1;
-        leases.put(key, { owner, ends: Date.now() + leaseMs, next: null, nextEnds: 0, fence });
-        return fence;
+        if (leases.state(key).heldUntil > Date.now()) return null;
+        await sleep(ROUND_TRIP_MS);
+        const { state } = grantLease(FREE_LEASE, {
+          ...{ owner, leaseMs, reserveMs: 0, now: Date.now() },
+          fence: leases.state(key).fence + 1,
+        });
+        leases.put(key, state);
+        return state.fence;
       };
     },
   },
   {
     name: "lock keys that differ in case are one",
     paragraphs: ["6.1"],
-    case: "locks of different keys",
+    case: "locks with different keys",
     store: lockingBy(({ withLock, key, work, options }) => withLock(key.toLowerCase(), work, options)),
   },
   {
@@ -90,26 +94,29 @@ export const locking = [
     },
   },
   {
-    name: "the lock of a dead holder stays taken",
+    name: "the lock of a dead holder stays held",
     paragraphs: ["6.2"],
     case: "killed with SIGKILL",
     backend: (backend) =>
       wrap(
         backend.leases,
         "acquire",
-        (acquire) => (key, owner, _leaseMs, placeMs) => acquire(key, owner, 3_600_000, placeMs),
+        (acquire) =>
+          (key, owner, _leaseMs, ...rest) =>
+            acquire(key, owner, 3_600_000, ...rest),
       ),
   },
   {
-    name: "a lease is of a minute unless told otherwise",
+    name: "a lease lasts a minute by default",
     paragraphs: ["6.2"],
-    case: "nobody said otherwise",
+    case: "by default",
     backend: (backend) =>
       wrap(
         backend.leases,
         "acquire",
-        (acquire) => (key, owner, leaseMs, placeMs) =>
-          acquire(key, owner, leaseMs === 10_000 ? 60_000 : leaseMs, placeMs),
+        (acquire) =>
+          (key, owner, leaseMs, ...rest) =>
+            acquire(key, owner, leaseMs === 10_000 ? 60_000 : leaseMs, ...rest),
       ),
   },
   {
@@ -121,35 +128,35 @@ export const locking = [
     },
   },
   {
-    name: "a lease is renewed without a look at its owner",
+    name: "a lease is renewed whoever holds it",
     paragraphs: ["6.3"],
-    case: "stopped past its lease",
+    case: "stopped for longer than its lease",
     backend: (backend) => {
       const { leases } = backend;
       leases.renew = (key, _owner, leaseMs) => {
-        leases.put(key, { ...leases.row(key), ends: Date.now() + leaseMs });
+        leases.put(key, { ...leases.state(key), heldUntil: Date.now() + leaseMs });
         return true;
       };
     },
   },
   {
-    name: "a lock is released without a look at its owner",
+    name: "a lock is released whoever holds it",
     paragraphs: ["6.3"],
-    case: "stopped past its lease",
+    case: "stopped for longer than its lease",
     backend: (backend) => {
       const { leases } = backend;
       leases.renew = (key, owner) => {
-        if (leases.row(key)?.owner !== owner) leases.release(key);
-        return leases.row(key)?.owner === owner;
+        if (leases.state(key).owner !== owner) leases.release(key);
+        return leases.state(key).owner === owner;
       };
       leases.release = (key) => {
-        leases.put(key, { ...leases.row(key), owner: null, ends: 0, next: null });
+        leases.put(key, { ...leases.state(key), owner: null, heldUntil: 0, nextOwner: null });
         return true;
       };
     },
   },
   {
-    name: "who lost the lock is not told",
+    name: "withLock of a lost lock resolves",
     paragraphs: ["6.3"],
     case: "under a lost lease",
     store: lockingBy(async ({ withLock, key, work, options }) => {
@@ -182,7 +189,7 @@ export const locking = [
       ),
   },
   {
-    name: "the fence begins anew in each store",
+    name: "the fence starts again in each store",
     paragraphs: ["6.3"],
     case: "when the store is opened again",
     backend: (backend) => {
@@ -195,5 +202,37 @@ export const locking = [
             acquire(...args) === null ? null : ++fence,
       );
     },
+  },
+  {
+    name: "maxHoldMs is ignored",
+    paragraphs: ["6.2"],
+    case: "longer than maxHoldMs",
+    options: { timeoutMs: 2000 },
+    store: lockingBy(({ withLock, key, work, options: { maxHoldMs: _, ...options } = {} }) =>
+      withLock(key, work, options),
+    ),
+  },
+  {
+    name: "a holder is only told that it holds for longer than maxHoldMs",
+    paragraphs: ["6.2"],
+    case: "longer than maxHoldMs",
+    store: lockingBy(({ withLock, key, work, options: { maxHoldMs, ...options } = {} }) => {
+      if (maxHoldMs === undefined) return withLock(key, work, options);
+      const late = AbortSignal.timeout(maxHoldMs);
+      return withLock(key, (lease) => work({ ...lease, signal: late }), { ...options, timeoutMs: 2000 });
+    }),
+  },
+  {
+    name: "a lock is lost with the reply to its release",
+    paragraphs: ["6.3"],
+    case: "held to the end",
+    backend: (backend) =>
+      wrap(backend.leases, "release", (release) => async (...args) => {
+        try {
+          return await release(...args);
+        } catch {
+          return false;
+        }
+      }),
   },
 ];

@@ -1,7 +1,7 @@
 // Mutants of saving (section 3).
 import { setTimeout as sleep } from "node:timers/promises";
-import { keysOf, OAuthToken, TokenStoreError } from "@tokenkeep/core";
-import { plainOf, wrap } from "./change.mjs";
+import { OAuthToken, TokenStoreError } from "@tokenkeep/core";
+import { plainOf, ROUND_TRIP_MS, rejecting, updating, wrap } from "./change.mjs";
 
 const savingBy = (make) => (store) =>
   wrap(
@@ -10,21 +10,11 @@ const savingBy = (make) => (store) =>
     (save) => (token, options) => make({ store, save, token: plainOf(token), options }),
   );
 
-/** Has an update store something else than core decided. */
-const updating = (change) => (backend) =>
-  wrap(backend, "replace", (replace) => (record, _keys, previous) => {
-    const changed = change(record, previous);
-    return replace(changed, keysOf(changed), previous);
-  });
-
-/** As far away as a server: what is decided before the write may be wrong by then. */
-const ROUND_TRIP_MS = 3;
-
 export const saving = [
   {
-    name: "an id that hits nothing is in the way of the user's own record",
+    name: "an id that finds nothing prevents an update of the user's record",
     paragraphs: ["3.1"],
-    case: "an id that hits nothing",
+    case: "an id that finds nothing",
     store: savingBy(async ({ store, save, token, options }) => {
       const isMissing = token.id && (await store.findTokenById(token.id)) === null;
       const match = isMissing ? await store.findToken({ ...token, id: null }) : null;
@@ -42,21 +32,21 @@ export const saving = [
     }),
   },
   {
-    name: "a save resolves with what was given, not with what is stored",
+    name: "a save resolves with what was given, not what is stored",
     paragraphs: ["3.1"],
     case: "alone updates",
     store: savingBy(async ({ save, token, options }) => {
       const { id, revision } = await save(token, options);
-      return new OAuthToken({ ...token, id, revision });
+      return new OAuthToken({ ...token, id, revision, createdAt: Date.now(), savedAt: Date.now() });
     }),
   },
   {
-    name: "a save resolves before who reads can find it",
+    name: "a save resolves before a read finds it",
     paragraphs: ["3.1"],
     case: "the first save inserts",
     store: savingBy(async ({ save, token, options }) => {
       setTimeout(() => save(token, options).catch(() => {}), 5);
-      return new OAuthToken({ ...token, id: "soon", revision: 1 });
+      return new OAuthToken({ ...token, id: "soon", revision: 1, createdAt: 1, savedAt: 1 });
     }),
   },
   {
@@ -77,7 +67,7 @@ export const saving = [
     })),
   },
   {
-    name: "a token without anything to keep is taken in silence",
+    name: "a save without any token is silently ignored",
     paragraphs: ["3.3"],
     store: savingBy(async ({ save, token, options }) => {
       try {
@@ -99,13 +89,13 @@ export const saving = [
     }),
   },
   {
-    name: "what belongs to whom is checked before the write, not by it",
+    name: "uniqueness is checked before the write, not by it",
     paragraphs: ["3.4"],
     backend: (backend) => {
       backend.insert = async (record, keys) => {
         if (backend.recordOf(record.id) !== undefined || backend.isTaken(record, keys)) return false;
         await sleep(ROUND_TRIP_MS);
-        backend.atOnce(() => {
+        backend.atomically(() => {
           for (const [kind, key] of Object.entries(keys)) {
             backend.run("DELETE FROM keys WHERE namespace = ? AND kind = ? AND key = ?", kind, key);
           }
@@ -116,11 +106,11 @@ export const saving = [
     },
   },
   {
-    name: "whose the user is is looked at before the write, not by it",
+    name: "the uniqueness of the user is checked before the write, not by it",
     paragraphs: ["3.4"],
-    case: "first saves of one user from many processes at once",
+    case: "concurrent first saves of one user from many processes",
     backend: (backend) =>
-      // without its user, the record is not in the way of another's
+      // Without its user key, the record does not conflict with another.
       wrap(backend, "insert", (insert) => async (record, keys) => {
         if (backend.isTaken(record, keys)) return false;
         await sleep(ROUND_TRIP_MS);
@@ -130,7 +120,7 @@ export const saving = [
   {
     name: "an insert overwrites a record that got its id meanwhile",
     paragraphs: ["3.4"],
-    case: "first saves with one id at once",
+    case: "concurrent first saves with one id leave",
     store: savingBy(async ({ store, save, token, options }) => {
       if (!token.id || (await store.findTokenById(token.id)) !== null) return save(token, options);
       await sleep(ROUND_TRIP_MS);
@@ -141,11 +131,11 @@ export const saving = [
   {
     name: "an insert through another store overwrites a record that got its id meanwhile",
     paragraphs: ["3.4"],
-    case: "first saves with one id through several stores",
+    case: "concurrent first saves with one id through several stores",
     backend: (backend) => {
       backend.insert = async (record, keys) => {
         await sleep(ROUND_TRIP_MS);
-        backend.atOnce(() => {
+        backend.atomically(() => {
           backend.drop(record.id);
           backend.put(record, keys);
         });
@@ -198,7 +188,7 @@ export const saving = [
       backend.replace = async (record, keys, previous) => {
         if (backend.recordOf(previous.id)?.etag !== previous.etag || backend.isTaken(record, keys))
           return false;
-        backend.remove(previous.id);
+        backend.remove(previous);
         await sleep(ROUND_TRIP_MS);
         return backend.insert(record, keys);
       };
@@ -211,12 +201,12 @@ export const saving = [
   },
   { name: "ifRevision is ignored", paragraphs: ["3.6"], store: savingBy(({ save, token }) => save(token)) },
   {
-    name: "ifRevision 0 is taken for none",
+    name: "ifRevision: 0 is treated as none",
     paragraphs: ["3.6"],
     store: savingBy(({ save, token, options }) => save(token, options?.ifRevision ? options : {})),
   },
   {
-    name: "ifRevision counts only where an id is given",
+    name: "ifRevision applies only if an id is given",
     paragraphs: ["3.6"],
     case: "whichever lookup",
     store: savingBy(({ save, token, options }) => save(token, token.id ? options : {})),
@@ -233,16 +223,42 @@ export const saving = [
     }),
   },
   {
-    name: "a conflict does not say whose the value is",
+    name: "a conflict does not name the other record",
     paragraphs: ["3.4"],
     store: savingBy(async ({ save, token, options }) => {
       try {
         return await save(token, options);
       } catch (error) {
-        delete error.id;
+        error.id = undefined;
         if (error.code === "ERR_CONFLICT") error.message = "The value is taken.";
         throw error;
       }
     }),
+  },
+  {
+    name: "a conflict of revisions does not name the record",
+    paragraphs: ["3.6"],
+    store: rejecting(["saveToken"], (error) =>
+      error.code === "ERR_CONFLICT" ? new TokenStoreError("ERR_CONFLICT", "It has another revision.") : error,
+    ),
+  },
+  {
+    name: "a new refresh token keeps what belongs to the old one",
+    paragraphs: ["3.2"],
+    case: "a different refresh token",
+    backend: updating((record, previous) => ({
+      ...record,
+      refreshTokenExpiresAt: record.refreshTokenExpiresAt ?? previous.refreshTokenExpiresAt,
+      refreshState: record.refreshState ?? previous.refreshState,
+    })),
+  },
+  {
+    name: "a save without a refresh token loses its refreshState",
+    paragraphs: ["3.2"],
+    case: "the same refresh token",
+    backend: updating((record, previous) => ({
+      ...record,
+      refreshState: record.refreshState === previous.refreshState ? null : record.refreshState,
+    })),
   },
 ];

@@ -9,9 +9,9 @@ const naming = (change) => (backend) => {
 
 export const sharing = [
   {
-    name: "close closes the caller's own client",
+    name: "close closes the caller's client",
     paragraphs: ["5.1"],
-    case: "leaves a client of the caller's own open",
+    case: "leaves a caller's client open",
     backend: (backend) => {
       backend.close = () => backend.db?.close();
     },
@@ -19,7 +19,7 @@ export const sharing = [
   {
     name: "a store that was never used closes the caller's client",
     paragraphs: ["5.1"],
-    case: "never used closes nothing",
+    case: "a shared client",
     store: (store, backend) =>
       wrap(store, "close", (close) => async () => {
         if (backend.db === undefined) backend.client?.close();
@@ -27,11 +27,11 @@ export const sharing = [
       }),
   },
   {
-    name: "a start drops the tables of the last one",
+    name: "opening empties the tables",
     paragraphs: ["5.2"],
     backend: (backend) =>
-      wrap(backend, "open", (open) => () => {
-        open();
+      wrap(backend, "open", (open) => (deadline) => {
+        open(deadline);
         backend.db.exec("DELETE FROM records; DELETE FROM keys");
       }),
   },
@@ -41,18 +41,22 @@ export const sharing = [
     backend: naming((name) => name.toLowerCase()),
   },
   { name: "a namespace loses its spaces", paragraphs: ["5.3"], backend: naming((name) => name.trim()) },
-  { name: "a namespace is cut at 64", paragraphs: ["5.3"], backend: naming((name) => name.slice(0, 64)) },
   {
-    name: "a namespace loses what is no letter",
+    name: "a namespace is cut off at 64 characters",
+    paragraphs: ["5.3"],
+    backend: naming((name) => name.slice(0, 64)),
+  },
+  {
+    name: "a namespace loses everything but letters",
     paragraphs: ["5.3"],
     backend: naming((name) => name.replace(/[^a-z]/gi, "")),
   },
   {
-    name: "deleteTokens takes a namespace for a pattern",
+    name: "deleteTokens treats a namespace as a pattern",
     paragraphs: ["5.3"],
     backend: (backend) => {
       backend.clear = () =>
-        backend.atOnce(() => {
+        backend.atomically(() => {
           const pattern = JSON.parse(backend.namespace);
           for (const table of ["records", "keys"]) {
             backend.db.prepare(`DELETE FROM ${table} WHERE namespace GLOB ?`).run(`"${pattern}*"`);
@@ -64,14 +68,14 @@ export const sharing = [
     name: "close does not wait",
     paragraphs: ["5.4"],
     backend: (backend) =>
-      wrap(backend, "insert", (insert) => async (record, keys) => {
+      wrap(backend, "insert", (insert) => async (...args) => {
         await sleep(5);
-        return insert(record, keys);
+        return insert(...args);
       }),
     store: (store) => wrap(store, "close", (close) => async () => void close()),
   },
   {
-    name: "close ends what is under way",
+    name: "close ends calls in progress",
     paragraphs: ["5.4"],
     case: "finds and deletes",
     store: (store) => {
@@ -83,7 +87,7 @@ export const sharing = [
       wrap(store, "findToken", (find) => async (query) => {
         const found = await find(query);
         await sleep(0);
-        if (isClosed) throw new Error("closed in the middle");
+        if (isClosed) throw new Error("closed meanwhile");
         return found;
       });
     },
@@ -112,14 +116,14 @@ export const sharing = [
     name: "close leaves a timer behind",
     paragraphs: ["5.4"],
     backend: (backend) =>
-      wrap(backend, "open", (open) => () => {
-        open();
-        // only in a child: the process that runs the kit has to end
+      wrap(backend, "open", (open) => (deadline) => {
+        open(deadline);
+        // Only in a child: the process of the test has to end.
         if (process.argv[1]?.includes("processes")) setInterval(() => {}, 1000);
       }),
   },
   {
-    name: "who waits for a lock is not told of the close",
+    name: "close ends the wait for a lock with another error",
     paragraphs: ["5.4"],
     options: { timeoutMs: 500 },
     store: (store) =>
@@ -132,7 +136,7 @@ export const sharing = [
       }),
   },
   {
-    name: "a store that says durable keeps all in its process",
+    name: "a store that declares durable forgets everything",
     paragraphs: ["5.5"],
     backend: (backend) => {
       backend.shared = false;
@@ -155,13 +159,19 @@ export const sharing = [
         }, 20).unref();
         return true;
       });
-      wrap(backend, "read", (read) => (lookups) => (newest === undefined ? read(lookups) : [newest.record]));
+      wrap(
+        backend,
+        "read",
+        (read) =>
+          (...args) =>
+            newest === undefined ? read(...args) : [newest.record],
+      );
     },
   },
   {
     name: "a find is answered from a cache of this process",
     paragraphs: ["5.5"],
-    case: "another sees at once",
+    case: "another process sees at once",
     store: (store) =>
       wrap(store, "findToken", (find) => {
         const cache = new Map();
@@ -173,19 +183,41 @@ export const sharing = [
       }),
   },
   {
-    name: "a save merges into what its own store saw last",
+    name: "a save merges with what its own store saw last",
     paragraphs: ["3.5", "5.5"],
-    case: "by turns on two stores",
+    case: "on two stores of one space",
     store: (store) => {
       const seen = new Map();
       wrap(store, "saveToken", (save) => async (token, options) => {
         const user = plainOf(token).userSignature?.name;
         const saved = await save({ ...seen.get(user), ...plainOf(token) }, options);
-        const { id: _id, revision: _revision, ...fields } = saved.toPlain();
+        const {
+          id: _id,
+          revision: _revision,
+          createdAt: _created,
+          savedAt: _saved,
+          ...fields
+        } = saved.toPlain();
         const given = Object.entries(fields).filter(([, value]) => value !== null);
         if (user !== undefined) seen.set(user, Object.fromEntries(given));
         return saved;
       });
+    },
+  },
+  {
+    name: 'open: "existing" creates what is missing',
+    paragraphs: ["5.2"],
+    case: "creates nothing",
+    backend: (backend) => {
+      backend.create = true;
+    },
+  },
+  {
+    name: 'open: "existing" finds nothing',
+    paragraphs: ["5.2"],
+    case: "reads what is there",
+    backend: (backend) => {
+      if (!backend.create) backend.path += randomUUID();
     },
   },
 ];

@@ -1,5 +1,14 @@
 // Mutants of what goes in and comes out (section 1).
-import { changeReturned, changeStored, changeText, disguise, plainOf, wrap } from "./change.mjs";
+import {
+  changeReturned,
+  changeStored,
+  changeText,
+  disguise,
+  plainOf,
+  rejecting,
+  updating,
+  wrap,
+} from "./change.mjs";
 
 const NAMES = [
   "clientId",
@@ -8,7 +17,22 @@ const NAMES = [
   "grantToken",
   "refreshToken",
   "accessToken",
+  "scope",
+  "tokenType",
+  "idToken",
   "apiDomain",
+  "issuer",
+];
+const OTHERS = [
+  "id",
+  "userSignature",
+  "expiresAt",
+  "refreshTokenExpiresAt",
+  "refreshState",
+  "metadata",
+  "revision",
+  "createdAt",
+  "savedAt",
 ];
 
 function withAbsent(token, absent) {
@@ -39,7 +63,7 @@ export const tokens = [
       }),
   },
   {
-    name: "a token that is returned shows its secrets as JSON",
+    name: "a returned token shows its secrets as JSON",
     paragraphs: ["1.3"],
     store: (store) => changeReturned(store, (token) => disguise(token, { toJSON: () => token.toPlain() })),
   },
@@ -57,7 +81,7 @@ export const tokens = [
       }),
   },
   {
-    name: "a column of 255 characters",
+    name: "text is cut off at 255 characters",
     paragraphs: ["1.4"],
     backend: (backend) =>
       changeStored(
@@ -93,7 +117,7 @@ export const tokens = [
       ),
   },
   {
-    name: "line breaks become spaces, for the sake of a CSV file",
+    name: "line breaks become spaces",
     paragraphs: ["1.4"],
     backend: (backend) =>
       changeStored(
@@ -113,7 +137,7 @@ export const tokens = [
   {
     name: "milliseconds are rounded to seconds",
     paragraphs: ["1.0"],
-    case: "keeps its milliseconds",
+    case: "keep their milliseconds",
     backend: (backend) =>
       changeStored(backend, (record) => ({
         ...record,
@@ -121,7 +145,7 @@ export const tokens = [
       })),
   },
   {
-    name: "expiresIn is the end, in seconds",
+    name: "expiresIn is the time of expiry in seconds",
     paragraphs: ["1.0"],
     store: (store) =>
       changeReturned(store, (token) =>
@@ -129,21 +153,21 @@ export const tokens = [
       ),
   },
   {
-    name: "toPlain() has a column of the store's own",
+    name: "toPlain() has a property of the store's own",
     paragraphs: ["1.0"],
-    case: "no other",
+    case: "no others",
     store: (store) =>
       changeReturned(store, (token) =>
-        disguise(token, { toPlain: () => ({ ...token.toPlain(), createdAt: Date.now() }) }),
+        disguise(token, { toPlain: () => ({ ...token.toPlain(), etag: "e" }) }),
       ),
   },
   {
-    name: "a getter and toPlain() differ",
+    name: "a property and toPlain() differ",
     paragraphs: ["1.0"],
     store: (store) => changeReturned(store, (token) => disguise(token, { apiDomain: "" })),
   },
   {
-    name: "a revision of text is taken in silence",
+    name: "a revision of the wrong type is silently ignored",
     paragraphs: ["1.5"],
     case: "bad input in revision",
     store: (store) =>
@@ -153,7 +177,7 @@ export const tokens = [
       }),
   },
   {
-    name: "lone surrogates are replaced in silence",
+    name: "lone surrogates are silently replaced",
     paragraphs: ["1.5"],
     store: (store) =>
       wrap(store, "saveToken", (save) => async (token, options) => {
@@ -164,11 +188,11 @@ export const tokens = [
       }),
   },
   {
-    name: "unknown properties are dropped in silence",
+    name: "unknown properties are silently dropped",
     paragraphs: ["1.5"],
     store: (store) =>
       wrap(store, "saveToken", (save) => async (token, options) => {
-        const known = ["id", "userSignature", "expiresAt", "revision", ...NAMES];
+        const known = [...OTHERS, ...NAMES];
         return save(
           Object.fromEntries(Object.entries(plainOf(token)).filter(([name]) => known.includes(name))),
           options,
@@ -176,7 +200,7 @@ export const tokens = [
       }),
   },
   {
-    name: "an expiry of text is taken for a number",
+    name: "a time of the wrong type is converted",
     paragraphs: ["1.5"],
     store: (store) =>
       wrap(store, "saveToken", (save) => async (token, options) => {
@@ -187,5 +211,78 @@ export const tokens = [
           options,
         );
       }),
+  },
+  {
+    name: "createdAt is the time of the last save",
+    paragraphs: ["1.0"],
+    case: "the times of the first and the last save",
+    backend: updating((record) => ({ ...record, createdAt: record.savedAt })),
+  },
+  {
+    name: "savedAt stays the time of the first save",
+    paragraphs: ["1.0"],
+    case: "the times of the first and the last save",
+    backend: updating((record, previous) => ({ ...record, savedAt: previous.savedAt })),
+  },
+  {
+    name: "the ID token is not a secret",
+    paragraphs: ["1.3"],
+    case: "of a token",
+    store: (store) =>
+      changeReturned(store, (token) =>
+        disguise(token, { toJSON: () => ({ ...token.toJSON(), idToken: token.idToken }) }),
+      ),
+  },
+  {
+    name: "metadata is not masked",
+    paragraphs: ["1.3"],
+    case: "of a token",
+    store: (store) =>
+      changeReturned(store, (token) =>
+        disguise(token, { toJSON: () => ({ ...token.toJSON(), metadata: token.metadata }) }),
+      ),
+  },
+  {
+    name: "metadata is merged",
+    paragraphs: ["1.4"],
+    case: "replace them as a whole",
+    backend: updating((record, previous) => ({
+      ...record,
+      metadata: JSON.stringify({ ...JSON.parse(previous.metadata), ...JSON.parse(record.metadata) }),
+    })),
+  },
+  {
+    name: "metadata is stored as text in every part",
+    paragraphs: ["1.4"],
+    case: "JSON objects round-trip",
+    backend: (backend) =>
+      changeStored(backend, (record) => {
+        if (record.metadata === null) return record;
+        const parts = Object.entries(JSON.parse(record.metadata)).map(([key, value]) => [key, String(value)]);
+        return { ...record, metadata: JSON.stringify(Object.fromEntries(parts)) };
+      }),
+  },
+  {
+    name: "the mask is silently ignored",
+    paragraphs: ["1.5"],
+    case: "the mask ***",
+    store: (store) =>
+      wrap(store, "saveToken", (save) => async (token, options) => {
+        const masked = Object.entries(plainOf(token)).filter(([, value]) => value === "***");
+        return save(
+          masked.length === 0
+            ? token
+            : { ...token, ...Object.fromEntries(masked.map(([name]) => [name, null])) },
+          options,
+        );
+      }),
+  },
+  {
+    name: "the mask is refused without advice",
+    paragraphs: ["1.5"],
+    case: "the mask ***",
+    store: rejecting(["saveToken"], (error) =>
+      Object.assign(error, { message: error.message.replaceAll("toPlain", "it") }),
+    ),
   },
 ];

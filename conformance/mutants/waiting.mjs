@@ -1,8 +1,9 @@
 // Mutants of waiting for a lock, and of what locks have to do with the other calls (6.4 and 6.5).
+import { FREE_LEASE } from "@tokenkeep/core/backend";
 import { lockingBy, wrap } from "./change.mjs";
 
-/** Rejects with something else than the sound store does. */
-const rejecting = (change) =>
+/** Rejects with something else than the correct store does. */
+const rejectingBy = (change) =>
   lockingBy(async ({ withLock, key, work, options }) => {
     try {
       return await withLock(key, work, options);
@@ -13,22 +14,22 @@ const rejecting = (change) =>
 
 export const waiting = [
   {
-    name: "a lock that was not got in time is an error without a code",
+    name: "a lock that is not free in time is an error without a code",
     paragraphs: ["6.4"],
-    store: rejecting((error) => (error.code === "ERR_LOCK_TIMEOUT" ? new Error("timeout") : error)),
+    store: rejectingBy((error) => (error.code === "ERR_LOCK_TIMEOUT" ? new Error("timeout") : error)),
   },
   {
-    name: "an aborted wait rejects with an error of its own",
+    name: "an aborted wait rejects with its own error",
     paragraphs: ["6.4"],
-    store: rejecting((error, options) =>
+    store: rejectingBy((error, options) =>
       error === options?.signal?.reason ? new DOMException("aborted", "AbortError") : error,
     ),
   },
   {
-    name: "timeoutMs 0 is taken for none",
+    name: "timeoutMs: 0 is treated as no limit",
     paragraphs: ["6.4"],
     case: "ERR_LOCK_TIMEOUT",
-    // the case then waits in its own lock for ever
+    // The case would otherwise wait forever for its own lock.
     options: { timeoutMs: 300 },
     store: lockingBy(({ withLock, key, work, options }) =>
       withLock(
@@ -48,22 +49,22 @@ export const waiting = [
     }),
   },
   {
-    name: "a wait without a limit waits for ever",
+    name: "a wait without a limit waits forever",
     paragraphs: ["6.4"],
-    case: "a limit of its own",
+    case: "its own limit",
     store: lockingBy(({ withLock, key, work, options }) =>
       withLock(key, work, { ...options, timeoutMs: options?.timeoutMs ?? 60_000 }),
     ),
   },
   {
-    name: "a waiter looks every five seconds",
+    name: "a waiter asks every five seconds",
     paragraphs: ["6.5"],
     case: "soon after it is free",
     backend: (backend) => {
-      const looks = new Map();
+      const askedAt = new Map();
       wrap(backend.leases, "acquire", (acquire) => (key, owner, ...rest) => {
-        if (Date.now() - (looks.get(owner) ?? 0) < 5000) return null;
-        looks.set(owner, Date.now());
+        if (Date.now() - (askedAt.get(owner) ?? 0) < 5000) return null;
+        askedAt.set(owner, Date.now());
         return acquire(key, owner, ...rest);
       });
     },
@@ -76,19 +77,12 @@ export const waiting = [
       const { leases } = backend;
       const mine = Math.random().toString(36);
       wrap(leases, "acquire", (acquire) => (key, owner, leaseMs) => {
-        const last = leases.row(`last ${key}`);
-        if (last !== undefined && last.owner !== mine && last.ends > Date.now()) return null;
-        // without a place in line for others
+        const last = leases.state(`last ${key}`);
+        if (last.owner !== mine && last.heldUntil > Date.now()) return null;
+        // Without a reservation for others.
         const fence = acquire(key, owner, leaseMs, 0);
-        if (fence !== null) {
-          leases.put(`last ${key}`, {
-            owner: mine,
-            ends: Date.now() + 1000,
-            next: null,
-            nextEnds: 0,
-            fence: 0,
-          });
-        }
+        const heldUntil = Date.now() + 1000;
+        if (fence !== null) leases.put(`last ${key}`, { ...FREE_LEASE, owner: mine, heldUntil });
         return fence;
       });
     },
@@ -96,7 +90,7 @@ export const waiting = [
   {
     name: "a save takes the user's lock",
     paragraphs: ["6.5"],
-    case: "are not held up by one",
+    case: "nor wait for one",
     store: (store) =>
       wrap(
         store,
@@ -106,7 +100,7 @@ export const waiting = [
       ),
   },
   {
-    name: "deleteTokens empties the locks too",
+    name: "deleteTokens deletes the locks too",
     paragraphs: ["6.5"],
     case: "deleteTokens does not free a lock",
     backend: (backend) =>
@@ -114,5 +108,14 @@ export const waiting = [
         clear();
         backend.run("DELETE FROM leases WHERE namespace = ?");
       }),
+  },
+  {
+    name: "the limits of a wait count from when the store is open",
+    paragraphs: ["6.4"],
+    case: "while the store opens",
+    store: lockingBy(async ({ store, withLock, key, work, options }) => {
+      await store.getTokens();
+      return withLock(key, work, options);
+    }),
   },
 ];

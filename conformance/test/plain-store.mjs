@@ -1,21 +1,21 @@
-// A small backend of the kit's own, without locks, that its tests run on.
-import { BaseTokenStore, UNIQUE_KEYS } from "@tokenkeep/core";
+// A small store without locks, for the kit's own tests.
+import { BaseTokenStore, UNIQUE_KEYS } from "@tokenkeep/core/backend";
 
-/** A whole backend: maps in the place of a database. Each method answers at once, so nothing comes between. */
+/** A whole backend on a map instead of a database. Its methods are synchronous, so they are atomic. */
 class MapBackend {
   name = "map";
   durable = false;
   shared = false;
-  namespaces = true; // each instance is a space of its own
+  namespaces = true; // each instance has its own map
   #entries = new Map(); // id → { record, keys }
 
   open() {}
   close() {}
 
   read(lookups) {
-    const leadsTo = ({ record, keys }) =>
+    const isFound = ({ record, keys }) =>
       lookups.some(({ kind, key }) => (kind === "id" ? record.id === key : keys[kind] === key));
-    return [...this.#entries.values()].filter(leadsTo).map(({ record }) => record);
+    return [...this.#entries.values()].filter(isFound).map(({ record }) => record);
   }
 
   insert(record, keys) {
@@ -31,7 +31,7 @@ class MapBackend {
     return true;
   }
 
-  // in a database: its own unique indexes
+  // In a database, unique indexes decide this.
   #isTaken(keys, own) {
     return [...this.#entries.values()].some(
       (other) =>
@@ -40,8 +40,8 @@ class MapBackend {
     );
   }
 
-  remove(id) {
-    this.#entries.delete(id);
+  remove(previous) {
+    return this.#entries.get(previous.id)?.record.etag === previous.etag && this.#entries.delete(previous.id);
   }
 
   clear() {

@@ -24,7 +24,7 @@ afterEach(async () => {
 });
 
 describe("a child process of the kit", () => {
-  it("hands back results, and errors with their code", async () => {
+  it("returns results, and errors with their code", async () => {
     const child = await startChild(owner());
     const saved = await child.run("save", { tokens: [{ refreshToken: "r" }, {}] });
     expect(saved.map(({ revision, code }) => ({ revision, code }))).toEqual([
@@ -39,23 +39,23 @@ describe("a child process of the kit", () => {
     });
   });
 
-  it("says why where the module can't be imported", async () => {
+  it("says why a module can't be imported", async () => {
     await expect(startChild(owner("file:///nowhere/store.mjs"))).rejects.toMatchObject({
       code: "ERR_MODULE_NOT_FOUND",
     });
   });
 
-  it("fails the job in hand where it is killed, and keeps what was reported", async () => {
+  it("fails the running job if it is killed, and keeps its reports", async () => {
     const child = await startChild(owner());
     const writing = child.begin("saveUntilKilled", { user: "u", round: 1 });
     expect(await writing.first()).toEqual({ revision: 1, serial: 1 });
     await child.kill("SIGKILL");
     expect(child.hasExited).toBe(true);
-    await expect(writing.result).rejects.toThrow("ended in the middle of its work");
+    await expect(writing.result).rejects.toThrow("ended while it was working");
     expect(writing.events.map(({ serial }) => serial)).toEqual(writing.events.map((_, index) => index + 1));
   });
 
-  it("is ended also where it is stopped", async () => {
+  it("can be ended while it is stopped", async () => {
     const child = await startChild(owner());
     await child.kill("SIGSTOP");
     await child.end();

@@ -221,9 +221,12 @@ export const changedCopies: Case[] = [
       const token = await store.saveToken(FIRST);
       const saved = await store.saveToken(token.with({ accessToken: "a2" }));
       expectToken(saved, { ...FIRST, accessToken: "a2", expiresAt: null });
+      expectToken(await store.findTokenById("one"), { ...FIRST, accessToken: "a2", expiresAt: null });
       await store.saveToken({ id: "one", accessToken: "a3", expiresAt: 3 });
       const again = await store.saveToken(token.with({ accessToken: "a4", expiresAt: FIRST.expiresAt }));
-      expectToken(again, { ...FIRST, accessToken: "a4", expiresAt: FIRST.expiresAt });
+      const expected = { ...FIRST, accessToken: "a4", expiresAt: FIRST.expiresAt };
+      expectToken(again, expected);
+      expectToken(await store.findTokenById("one"), expected);
     },
   },
   {
@@ -236,11 +239,10 @@ export const changedCopies: Case[] = [
       expectToken(saved, { ...FIRST, ...none, refreshToken: "r3" });
       await store.saveToken({ id: "one", ...LOGIN });
       const again = token.with({ refreshToken: "r4", refreshTokenExpiresAt: FIRST.refreshTokenExpiresAt });
-      const expected = { ...FIRST, ...none, scope: LOGIN.scope, refreshToken: "r4" };
-      expectToken(await store.saveToken(again), {
-        ...expected,
-        refreshTokenExpiresAt: FIRST.refreshTokenExpiresAt,
-      });
+      const own = { refreshToken: "r4", refreshTokenExpiresAt: FIRST.refreshTokenExpiresAt };
+      const expected = { ...FIRST, ...none, scope: LOGIN.scope, ...own };
+      expectToken(await store.saveToken(again), expected);
+      expectToken(await store.findTokenById("one"), expected);
     },
   },
   ...(["spread", "Object.assign", "structuredClone", "picked properties", "omitted properties"] as const).map(

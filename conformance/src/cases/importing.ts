@@ -33,7 +33,9 @@ export const importing: Case[] = [
         [token.createdAt, true],
         "createdAt, and whether savedAt is new,",
       );
-      expectToken(saved, { ...token, scope: "new", revision: STAMP.revision + 1, savedAt });
+      const expected = { ...token, scope: "new", revision: STAMP.revision + 1, savedAt };
+      expectToken(saved, expected);
+      expectToken(await store.findTokenById("imported"), expected);
     },
   },
   {
