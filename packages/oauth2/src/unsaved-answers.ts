@@ -157,12 +157,11 @@ function withoutCulprit(changes: TokenInput, property: string | undefined): Toke
 }
 
 function isStored(found: OAuthToken, changes: TokenInput): boolean {
-  const attempt = (changes.refreshState as { attempt?: unknown } | null | undefined)?.attempt;
-  return (
-    attempt !== undefined &&
-    found.refreshState?.attempt === attempt &&
-    found.refreshState?.status !== "refreshing"
-  );
+  const mine = changes.refreshState;
+  const theirs = found.refreshState;
+  if (mine == null || theirs == null || theirs.attempt !== mine.attempt) return false;
+  // the mark of the same attempt, and the failure that it was given up with, are not the answer
+  return theirs.status === mine.status && theirs.at === mine.at;
 }
 
 function isWanted(found: OAuthToken, sent: OAuthToken, changes: TokenInput): boolean {

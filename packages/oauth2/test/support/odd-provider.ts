@@ -209,7 +209,10 @@ export class OddProvider {
     const token = body.get("token") ?? "";
     this.revoked.push(token);
     const step = this.next.shift() ?? this.always;
-    if (step?.status !== undefined) return send(response, step.status, step.body, step.headers);
+    if (step?.status !== undefined) {
+      send(response, step.status, step.body, step.headers);
+      return;
+    }
     const grant = this.#grantOf(token);
     if (grant !== undefined) grant.isAlive = false;
     response.writeHead(200).end();
