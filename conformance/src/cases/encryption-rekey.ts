@@ -5,7 +5,7 @@ import { type Child, startChild, startChildren } from "../processes/index.js";
 import { expectNowhere, keyOf, SECRET, sealingWith, secretToken } from "./encryption-means.js";
 
 /** How many records are rekeyed while other processes save: `TOKENKEEP_REKEY_RECORDS=100000` is the full size. */
-const RECORDS = Number(process.env.TOKENKEEP_REKEY_RECORDS ?? 600);
+const RECORDS = Number(process.env.TOKENKEEP_REKEY_RECORDS ?? 400);
 const SAVERS = 4;
 
 const OLD = { keys: [keyOf("old"), { ...keyOf("new"), seal: false }] };

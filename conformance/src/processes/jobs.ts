@@ -69,7 +69,7 @@ const JOBS: { readonly [Name in JobName]: Job<Name> } = {
       await store.saveToken({ id, refreshToken });
       last[id] = refreshToken;
       if (saves === 0) await report({ saves: 1 });
-      await nextTurn(); // lets the message to stop in
+      await sleep(2); // as fast as real programs refresh, and it lets the message to stop in
     }
     return last;
   },
