@@ -4,6 +4,8 @@ import pg from "pg";
 import { codeOrMessage, RULES } from "./errors.js";
 import type { CheckedOptions, PgPool, PgQuery } from "./options.js";
 
+/** The longest attempt to connect, in milliseconds: a proxy may accept connections that nobody answers. */
+const MAX_CONNECT_MS = 5000;
 /** Rows as text: the pool may have type parsers of its own. */
 const AS_TEXT: PgQuery["types"] = { getTypeParser: () => (value) => value };
 
@@ -15,9 +17,11 @@ export class PostgresPool implements SqlPool {
   readonly #own: pg.Pool | undefined;
   readonly #names: Map<string, string> | undefined;
 
-  constructor({ pool, poolConfig, prepare }: CheckedOptions) {
-    if (pool === undefined) {
-      this.#own = new pg.Pool(poolConfig);
+  constructor({ pool, url, clientOptions, timeoutMs, prepare }: CheckedOptions) {
+    if (url !== undefined) {
+      const connectionTimeoutMillis = Math.min(timeoutMs, MAX_CONNECT_MS);
+      const defaults = { connectionTimeoutMillis, keepAlive: true };
+      this.#own = new pg.Pool({ ...defaults, ...clientOptions, connectionString: url.href });
       // An idle connection that breaks is replaced when it is needed. Without a listener it would end the process.
       this.#own.on("error", ignore);
     }

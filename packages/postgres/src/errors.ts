@@ -1,5 +1,5 @@
 import { codeOf } from "@tokenkeep/core/backend";
-import type { SqlErrorRule } from "@tokenkeep/core/sql";
+import { CLIENT_RULES, type SqlErrorRule } from "@tokenkeep/core/sql";
 
 // SQLSTATE: https://www.postgresql.org/docs/current/errcodes-appendix.html. The order matters.
 export const RULES: readonly SqlErrorRule[] = [
@@ -44,16 +44,7 @@ export const RULES: readonly SqlErrorRule[] = [
     code: "ERR_INVALID_OPTIONS",
     message: "the server has no TLS. Turn it on there, or leave out sslmode and ssl.",
   },
-  {
-    codes: /CERT|UNABLE_TO|^ERR_(TLS|SSL|OSSL)/,
-    code: "ERR_INVALID_OPTIONS",
-    message: "the server's certificate was refused. Give the CA that signed it in clientOptions.ssl.ca.",
-  },
-  {
-    codes: /^(ERR_SOCKET_BAD_PORT|ERR_INVALID_ARG|ERR_OUT_OF_RANGE)/,
-    code: "ERR_INVALID_OPTIONS",
-    message: "pg refuses its options. Check the url and clientOptions.",
-  },
+  ...CLIENT_RULES,
   {
     codes: /^Cannot use a pool after calling end/,
     code: "ERR_UNAVAILABLE",

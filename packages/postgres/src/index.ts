@@ -4,4 +4,4 @@
  */
 export type { PgClient, PgPool, PgQuery, PostgresTokenStoreOptions } from "./options.js";
 export { PostgresTokenStore } from "./postgres-token-store.js";
-export { postgresSchema, SCHEMA_VERSION } from "./schema.js";
+export { type PostgresSchemaOptions, postgresSchema, SCHEMA_VERSION } from "./schema.js";

@@ -25,18 +25,26 @@ export function tablesIn(schema: string | undefined): SqlTables {
   return { tokens: `${prefix}tokenkeep`, locks: `${prefix}tokenkeep_locks` };
 }
 
+/** Which tables {@link postgresSchema} is to create. */
+export interface PostgresSchemaOptions {
+  /** Their schema, which must exist; by default the first of the search path. */
+  readonly schema?: string | undefined;
+}
+
 /**
  * The statements that create the tables, to be run by hand if the store's user may not create tables
  * (`createTables: false`).
- * @param schema the schema of the tables, which must exist; by default the first of the search path
- * @returns SQL, several statements
- * @throws TokenStoreError `ERR_INVALID_OPTIONS` if it can't be the name of a schema
+ * @param options where the tables are to be
+ * @returns the statements, in order
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
-export function postgresSchema(schema?: string): string {
+export function postgresSchema(options: PostgresSchemaOptions = {}): string[] {
+  const { schema } = options;
   if (schema !== undefined) checkSchemaName(schema);
   const { tokens, locks } = tablesIn(schema);
   // Names and ids are bytes, since text can't hold a NUL. The keys are digests.
-  return `CREATE TABLE IF NOT EXISTS ${tokens} (
+  return [
+    `CREATE TABLE IF NOT EXISTS ${tokens} (
   namespace bytea NOT NULL,
   id bytea NOT NULL,
   etag text NOT NULL,
@@ -53,10 +61,10 @@ export function postgresSchema(schema?: string): string {
   UNIQUE (namespace, grant_token_key),
   UNIQUE (namespace, refresh_token_key),
   UNIQUE (namespace, access_token_key)
-);
-CREATE INDEX IF NOT EXISTS tokenkeep_by_user ON ${tokens} (namespace, user_key);
-CREATE INDEX IF NOT EXISTS tokenkeep_by_age ON ${tokens} (namespace, created_at, id);
-CREATE TABLE IF NOT EXISTS ${locks} (
+)`,
+    `CREATE INDEX IF NOT EXISTS tokenkeep_by_user ON ${tokens} (namespace, user_key)`,
+    `CREATE INDEX IF NOT EXISTS tokenkeep_by_age ON ${tokens} (namespace, created_at, id)`,
+    `CREATE TABLE IF NOT EXISTS ${locks} (
   namespace bytea NOT NULL,
   lock_key text NOT NULL,
   owner text,
@@ -65,8 +73,9 @@ CREATE TABLE IF NOT EXISTS ${locks} (
   next_owner text,
   next_until bigint NOT NULL,
   PRIMARY KEY (namespace, lock_key)
-);
-COMMENT ON TABLE ${tokens} IS '${schemaComment(SCHEMA_VERSION)}';`;
+)`,
+    `COMMENT ON TABLE ${tokens} IS '${schemaComment(SCHEMA_VERSION)}'`,
+  ];
 }
 
 /** Creates the tables, once, however many processes start at the same moment. */
@@ -77,19 +86,22 @@ export async function openSchema(
   deadline: Deadline,
 ): Promise<void> {
   const { tokens } = tablesIn(schema);
+  const name = schema === undefined ? null : quoted(schema);
   const state = `SELECT current_setting('server_encoding'), to_regclass($1) IS NOT NULL,
-    COALESCE(obj_description(to_regclass($1), 'pg_class'), '')`;
-  const { rows } = await connection.run({ sql: state, values: [tokens], isRead: true }, deadline);
-  const [encoding, isThere, comment] = rows[0]!.map(String);
+    COALESCE(obj_description(to_regclass($1), 'pg_class'), ''), to_regnamespace($2) IS NULL`;
+  const { rows } = await connection.run({ sql: state, values: [tokens, name], isRead: true }, deadline);
+  const [encoding, isThere, comment, lacksSchema] = rows[0]!.map(String);
   if (encoding !== "UTF8") throw schemaError(`the database must have the encoding UTF8, not ${encoding}.`);
   if (isThere === "t") return checkSchemaComment("postgres", tokens, comment!, SCHEMA_VERSION);
+  const statements = postgresSchema({ schema });
   if (!createTables) {
-    throw schemaError(`the tables are missing, and may not be created. Run:\n\n${postgresSchema(schema)}`);
+    throw schemaError(`the tables are missing, and may not be created. Run:\n\n${statements.join(";\n")};`);
   }
   // Several statements in one query are one transaction. CREATE … IF NOT EXISTS alone fails if two processes race.
-  const lock = "SELECT pg_advisory_xact_lock(hashtext('tokenkeep'));";
-  const create = schema === undefined ? "" : `CREATE SCHEMA IF NOT EXISTS ${quoted(schema)};`;
-  const sql = `${lock}${create}${postgresSchema(schema)}`;
+  const lock = "SELECT pg_advisory_xact_lock(hashtext('tokenkeep'))";
+  // CREATE SCHEMA needs its privilege even where IF NOT EXISTS finds the schema.
+  const create = name !== null && lacksSchema === "t" ? [`CREATE SCHEMA IF NOT EXISTS ${name}`] : [];
+  const sql = [lock, ...create, ...statements].join(";\n");
   // Running it twice is harmless, as is repeating a read.
   await connection.run({ sql, values: [], isRead: true }, deadline);
 }
