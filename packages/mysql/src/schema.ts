@@ -1,120 +1,148 @@
-import { opaqueKey, TokenStoreError } from "@tokenkeep/core";
-import type { Connections, Run } from "./connections.js";
-import { LOCKS_SUFFIX } from "./names.js";
-import { mysqlSchema, SCHEMA_VERSION } from "./schema-sql.js";
-import { FROM_HEX, hex } from "./text.js";
+import { TokenStoreError } from "@tokenkeep/core";
+import { type Deadline, invalidOption } from "@tokenkeep/core/backend";
+import {
+  checkSchemaComment,
+  type SqlConnection,
+  type SqlResult,
+  type SqlTables,
+  schemaComment,
+} from "@tokenkeep/core/sql";
 
-export interface SchemaSettings {
-  readonly table: string;
-  readonly createTable: boolean;
-  readonly timeoutMs: number;
-}
+/** The version of the tables that this package creates, which their comments name. */
+export const SCHEMA_VERSION = 1;
 
-interface State {
-  readonly database: string;
-  readonly server: "mysql" | "mariadb";
-  /** The comment of each of our tables that is there. */
-  readonly comments: readonly string[];
-}
+const LOCKS_SUFFIX = "_locks";
+/** MySQL's limit on an identifier, in characters. */
+const MAX_IDENTIFIER = 64;
 
-const STATE = `SELECT VERSION(), DATABASE(), @@autocommit, @@character_set_client,
-  (SELECT GROUP_CONCAT(COALESCE(table_comment, '') SEPARATOR '\\n') FROM information_schema.tables
-    WHERE table_schema = DATABASE()
-    AND table_name IN (${FROM_HEX}, ${FROM_HEX}))`;
-
-/** Sees to it that the tables are there, and of this version. Many processes may do it at once. */
-export async function openSchema(connections: Connections, settings: SchemaSettings): Promise<void> {
-  await connections.session(async (run) => {
-    const state = await readState(run, settings.table);
-    if (isReady(state, settings)) return;
-    if (!settings.createTable) throw missing(state, settings);
-    await underLock(run, state, settings, async () => {
-      if (isReady(await readState(run, settings.table), settings)) return;
-      for (const statement of mysqlSchema({ table: settings.table, server: state.server }))
-        await run(statement);
-    });
-  });
-}
-
-/** Runs `work` while no other process sets up the same table. */
-export async function underLock<T>(
-  run: Run,
-  state: { readonly database: string },
-  settings: SchemaSettings,
-  work: () => Promise<T>,
-): Promise<T> {
-  // at most 64 characters, and one for all who use this table on this server
-  const name = `tokenkeep:${opaqueKey("schema", state.database, settings.table)}`;
-  const { rows } = await run("SELECT GET_LOCK(?, ?)", [name, Math.ceil(settings.timeoutMs / 1000)]);
-  if (Number(rows[0]?.[0]) !== 1) {
-    throw new TokenStoreError(
-      "ERR_UNAVAILABLE",
-      "mysql: another process has been setting up the tables all the time. Try again.",
-    );
+/**
+ * Checks the name of the table of the records. Any name that the server can have is valid, with quotes and spaces too.
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+ */
+export function checkTable(name: unknown): string {
+  const longest = MAX_IDENTIFIER - LOCKS_SUFFIX.length;
+  if (typeof name !== "string" || name === "" || [...name].length > longest) {
+    throw invalidOption(`table must be a table's name of 1 to ${longest} characters.`);
   }
-  // where the work fails the connection is dropped, and the lock with it
-  const result = await work();
-  await run("SELECT RELEASE_LOCK(?)", [name]);
-  return result;
+  if (/[\0\u{d800}-\u{dfff}]|[\u{10000}-\u{10ffff}]|\s$/u.test(name)) {
+    throw invalidOption("table must have no NUL, no character beyond U+FFFF and no space at its end.");
+  }
+  // Old servers and MariaDB take what follows this prefix for a file's raw name.
+  if (name.toLowerCase().startsWith("#mysql50#")) throw invalidOption("table must not begin with #mysql50#.");
+  return name;
 }
 
-export async function readState(run: Run, table: string): Promise<State> {
-  const names = [table, table + LOCKS_SUFFIX].map(hex);
-  const [row = []] = (await run(STATE, names)).rows;
-  const [version, database, autocommit, charset, comments] = row;
-  if (database === null) {
-    throw new TokenStoreError(
-      "ERR_INVALID_OPTIONS",
-      "mysql: the connection has no database. Name one: mysql://user:password@host/database.",
-    );
-  }
-  if (Number(autocommit) !== 1) {
-    throw new TokenStoreError(
-      "ERR_INVALID_OPTIONS",
-      "mysql: autocommit is off on this pool's connections, so that no save would last. Turn it on.",
-    );
-  }
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what every charset has
-  if (!/^[\x00-\x7f]*$/.test(table) && !String(charset).startsWith("utf8")) {
-    throw new TokenStoreError(
-      "ERR_INVALID_OPTIONS",
-      "mysql: this table's name needs a connection with the charset utf8mb4. Set it on the pool.",
-    );
-  }
-  return {
-    database: String(database),
-    server: /mariadb/i.test(String(version)) ? "mariadb" : "mysql",
-    comments: comments === null ? [] : String(comments).split("\n"),
-  };
+/** The names of the tables, quoted. */
+export function tablesOf(table: string): SqlTables {
+  const quoted = (name: string) => `\`${name.replaceAll("`", "``")}\``;
+  return { tokens: quoted(table), locks: quoted(table + LOCKS_SUFFIX) };
 }
 
-/** @throws TokenStoreError `ERR_SCHEMA` for tables that are not ours, or newer than this package */
-function isReady(state: State, { table }: SchemaSettings): boolean {
-  for (const comment of state.comments) {
-    const version = Number(/^tokenkeep schema (\d+)$/.exec(comment)?.[1]);
-    if (Number.isNaN(version)) {
-      throw new TokenStoreError(
-        "ERR_SCHEMA",
-        `mysql: there is a table ${JSON.stringify(table)} (or ${JSON.stringify(table + LOCKS_SUFFIX)}) that is ` +
-          "not tokenkeep's. It was left as it is. Choose another name with the option table; to bring Zoho's " +
-          "own table over, use the option adopt.",
-      );
-    }
-    if (version > SCHEMA_VERSION) {
-      throw new TokenStoreError(
-        "ERR_SCHEMA",
-        `mysql: the table ${JSON.stringify(table)} has schema ${version}, and this @tokenkeep/mysql knows ` +
-          `${SCHEMA_VERSION}. It was left as it is. Update @tokenkeep/mysql.`,
-      );
-    }
-  }
-  return state.comments.length === 2;
+/** Which tables {@link mysqlSchema} is to create. */
+export interface MysqlSchemaOptions {
+  /** The name of the table of the records; `tokenkeep` by default. */
+  readonly table?: string | undefined;
 }
 
-function missing({ server }: State, { table }: SchemaSettings): TokenStoreError {
-  return new TokenStoreError(
-    "ERR_SCHEMA",
-    "mysql: the tables are not there, and createTable is false. Make them with:\n\n" +
-      `${mysqlSchema({ table, server }).join(";\n\n")};`,
+/**
+ * The statements that create the tables, to be run by hand if the store's user may not create tables
+ * (`createTables: false`).
+ * @param options the table's name
+ * @returns two statements, for the records and for the locks
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+ */
+export function mysqlSchema(options: MysqlSchemaOptions = {}): string[] {
+  const { tokens, locks } = tablesOf(checkTable(options.table ?? "tokenkeep"));
+  const opaque = "CHARACTER SET ascii COLLATE ascii_bin";
+  const end = `ENGINE=InnoDB ROW_FORMAT=DYNAMIC COMMENT='${schemaComment(SCHEMA_VERSION)}'`;
+  // Names and ids are bytes, which compare exactly on every server. The keys are digests. by_user has no saved_at,
+  // since every save would have to move its entry.
+  return [
+    `CREATE TABLE IF NOT EXISTS ${tokens} (
+  \`namespace\` VARBINARY(1020) NOT NULL,
+  \`id\` VARBINARY(255) NOT NULL,
+  \`etag\` VARCHAR(64) ${opaque} NOT NULL,
+  \`created_at\` BIGINT NOT NULL,
+  \`saved_at\` BIGINT NOT NULL,
+  \`record\` MEDIUMTEXT CHARACTER SET utf8mb4 NOT NULL,
+  \`user_client_key\` CHAR(43) ${opaque},
+  \`grant_token_key\` CHAR(43) ${opaque},
+  \`refresh_token_key\` CHAR(43) ${opaque},
+  \`access_token_key\` CHAR(43) ${opaque},
+  \`user_key\` CHAR(43) ${opaque},
+  PRIMARY KEY (\`namespace\`, \`id\`),
+  UNIQUE KEY \`by_user_client\` (\`namespace\`, \`user_client_key\`),
+  UNIQUE KEY \`by_grant_token\` (\`namespace\`, \`grant_token_key\`),
+  UNIQUE KEY \`by_refresh_token\` (\`namespace\`, \`refresh_token_key\`),
+  UNIQUE KEY \`by_access_token\` (\`namespace\`, \`access_token_key\`),
+  KEY \`by_user\` (\`namespace\`, \`user_key\`),
+  KEY \`by_age\` (\`namespace\`, \`created_at\`, \`id\`)
+) ${end}`,
+    `CREATE TABLE IF NOT EXISTS ${locks} (
+  \`namespace\` VARBINARY(1020) NOT NULL,
+  \`lock_key\` CHAR(43) ${opaque} NOT NULL,
+  \`owner\` VARCHAR(36) ${opaque},
+  \`held_until\` BIGINT NOT NULL,
+  \`fence\` BIGINT NOT NULL,
+  \`next_owner\` VARCHAR(36) ${opaque},
+  \`next_until\` BIGINT NOT NULL,
+  PRIMARY KEY (\`namespace\`, \`lock_key\`)
+) ${end}`,
+  ];
+}
+
+/** Checks the connections, and creates the tables if they are missing. Many processes may do so at once. */
+export async function openSchema(
+  connection: SqlConnection,
+  table: string,
+  createTables: boolean,
+  deadline: Deadline,
+): Promise<void> {
+  // All of it may be repeated after a lost reply.
+  const run = async (sql: string, ...values: string[]): Promise<SqlResult> =>
+    connection.run({ sql, values, isRead: true }, deadline);
+  await checkSession(run);
+  const names = [table, table + LOCKS_SUFFIX];
+  const { rows } = await run(TABLES, ...names);
+  // The server compares these names without regard to case and accents, but keeps tables that differ in them apart.
+  const found = rows.filter(([name, , folds]) =>
+    names.some((ours) => name === ours || (Number(folds) > 0 && fold(name) === fold(ours))),
   );
+  for (const [name, comment] of found)
+    checkSchemaComment("mysql", String(name), String(comment), SCHEMA_VERSION);
+  if (found.length === names.length) return;
+  const statements = mysqlSchema({ table });
+  if (!createTables) {
+    throw new TokenStoreError(
+      "ERR_SCHEMA",
+      `mysql: the tables are missing, and may not be created. Run:\n\n${statements.join(";\n\n")};`,
+    );
+  }
+  // Each is atomic, and does nothing where another process was faster.
+  for (const statement of statements) await run(statement);
+}
+
+const TABLES = `SELECT table_name, table_comment, @@lower_case_table_names FROM information_schema.tables
+  WHERE table_schema = DATABASE() AND table_name IN (?, ?)`;
+
+function fold(name: unknown): string {
+  return String(name).toLowerCase();
+}
+
+const PROBE = "é😀";
+const PROBE_HEX = "C3A9F09F9880";
+
+/** @throws TokenStoreError `ERR_INVALID_OPTIONS` for connections that could not keep what is saved */
+async function checkSession(run: (sql: string, ...values: string[]) => Promise<SqlResult>): Promise<void> {
+  const probe = `SELECT @@autocommit, DATABASE(), HEX(CONVERT(? USING utf8mb4)),
+    CONVERT(UNHEX('${PROBE_HEX}') USING utf8mb4)`;
+  const [autocommit, database, sent, received] = (await run(probe, PROBE)).rows[0]!;
+  const invalid = (what: string) => new TokenStoreError("ERR_INVALID_OPTIONS", `mysql: ${what}`);
+  if (database === null) throw invalid("the connection has no database. Name one in the url or the pool.");
+  if (Number(autocommit) !== 1) {
+    throw invalid("autocommit is off on this pool's connections, so that no save would last. Turn it on.");
+  }
+  if (sent !== PROBE_HEX || String(received) !== PROBE) {
+    throw invalid("the connections must have the charset utf8mb4. Set it on the pool.");
+  }
 }

@@ -2,7 +2,7 @@ import { registerConformance, startProxy } from "@tokenkeep/conformance";
 import { describeOnServer } from "@tokenkeep/test-servers";
 import { afterAll, describe, it } from "vitest";
 
-/** The kit on one server. In this process the stores reach it through a proxy, which `faults` disturbs. */
+/** The kit on one server. In this process the stores reach it through a proxy, which disturbs the connections. */
 export async function runKitOn(name: "mysql" | "mariadb"): Promise<void> {
   await describeOnServer(name, async ({ url, container }) => {
     const { hostname, port } = new URL(url);
