@@ -30,6 +30,7 @@ export {
 } from "./errors.js";
 export type { PersistentStoreOptions, StoreOptions } from "./options.js";
 export type { JsonObject, JsonValue } from "./properties.js";
+export { type PruneOptions, type PruneReport, pruneTokens } from "./prune.js";
 export { OAuthToken, type PlainToken, type TokenInput, UserSignature } from "./token.js";
 export type {
   Capabilities,
