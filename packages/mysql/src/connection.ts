@@ -1,0 +1,114 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { invalidOption, redact } from "@tokenkeep/core/backend";
+import type { SqlErrorRule, SqlPool, SqlResult, SqlSession, SqlStatement } from "@tokenkeep/core/sql";
+import { createPool, type Pool } from "mysql2";
+import { codeOrMessage, RULES } from "./errors.js";
+import type { CallbackPool, CheckedOptions, MysqlConnection } from "./options.js";
+
+/** The longest attempt to connect, in milliseconds: a proxy may accept connections that nobody answers. */
+const MAX_CONNECT_MS = 5000;
+/** How long a server may take to say goodbye before its connections are cut, in milliseconds. */
+const GOODBYE_MS = 1000;
+
+/** The settings of a caller's pool must not change what comes back. */
+const SETTINGS = {
+  rowsAsArray: true,
+  // mysql2 ignores `true` where the pool has a function.
+  typeCast: (_field: unknown, read: () => unknown) => read(),
+  nestTables: false,
+  namedPlaceholders: false,
+};
+
+/** Connections of the caller's pool, or of one that is made, and ended, here. */
+export class MysqlConnections implements SqlPool {
+  readonly rules: readonly SqlErrorRule[] = RULES;
+  readonly codeOf: (error: unknown) => string = codeOrMessage;
+  readonly #options: CheckedOptions;
+  readonly #live = new Set<MysqlConnection>();
+  #own: Pool | undefined;
+
+  constructor(options: CheckedOptions) {
+    this.#options = options;
+  }
+
+  connect(): Promise<SqlSession> {
+    return new Promise((resolve, reject) => {
+      const pool: CallbackPool = this.#options.pool ?? this.#ownPool();
+      pool.getConnection((error, connection) => {
+        if (error) reject(error);
+        else resolve(sessionOn(connection));
+      });
+    });
+  }
+
+  // Made when it is first needed, as its timers would keep a process alive that never used it.
+  #ownPool(): Pool {
+    if (this.#own !== undefined) return this.#own;
+    const { url, clientOptions, timeoutMs, secrets } = this.#options;
+    const defaults = { connectTimeout: Math.min(timeoutMs, MAX_CONNECT_MS), charset: "utf8mb4" };
+    try {
+      this.#own = createPool({ ...defaults, ...clientOptions, uri: url!.href });
+    } catch (error) {
+      throw invalidOption(`mysql2 refuses clientOptions: ${redact(error, secrets).message}`);
+    }
+    this.#own.on("connection", (connection) => {
+      const live = connection as unknown as MysqlConnection & WithStream;
+      this.#live.add(live);
+      live.stream.once("close", () => this.#live.delete(live));
+    });
+    return this.#own;
+  }
+
+  async end(): Promise<void> {
+    const pool = this.#own;
+    if (pool === undefined) return;
+    // A connection that is broken already has nothing to say goodbye with.
+    const ended = new Promise<void>((resolve) => pool.end(() => resolve()));
+    const over = new AbortController();
+    await Promise.race([ended, sleep(GOODBYE_MS, undefined, { signal: over.signal }).catch(() => {})]);
+    over.abort();
+    for (const connection of this.#live) cut(connection);
+  }
+}
+
+function sessionOn(connection: MysqlConnection): SqlSession {
+  // The pool listens for the first error only; another one would end the process.
+  connection.on("error", ignore);
+  return {
+    send: (statement) => execute(connection, statement),
+    release: (isBroken) => {
+      if (isBroken) return cut(connection);
+      connection.removeListener("error", ignore);
+      connection.release();
+    },
+  };
+}
+
+function execute(connection: MysqlConnection, { sql, values }: SqlStatement): Promise<SqlResult> {
+  return new Promise((resolve, reject) => {
+    connection.execute({ sql, values: [...values], ...SETTINGS }, (error, result) => {
+      if (error) reject(error);
+      else resolve(resultOf(result));
+    });
+  });
+}
+
+function resultOf(result: unknown): SqlResult {
+  if (Array.isArray(result)) return { rows: result, changes: 0 };
+  const { affectedRows, info } = result as { affectedRows?: unknown; info?: unknown };
+  // A pool without the flag FOUND_ROWS does not count rows whose values stay the same.
+  const [, matched] = /^Rows matched: (\d+)/.exec(String(info)) ?? [];
+  return { rows: [], changes: Number(matched ?? affectedRows ?? 0) };
+}
+
+interface WithStream {
+  readonly stream: { destroy(): void; once(event: "close", listener: () => void): unknown };
+}
+
+function cut(connection: MysqlConnection): void {
+  // Alone, this waits for the server to close its side, which a frozen one never does.
+  connection.destroy();
+  (connection as Partial<WithStream>).stream?.destroy();
+}
+
+function ignore(): void {}
