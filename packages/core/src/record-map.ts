@@ -35,6 +35,14 @@ export class RecordMap {
   }
 
   /**
+   * All of them, with their index keys.
+   * @returns as {@link RecordMap.records}
+   */
+  entries(): { readonly record: TokenRecord; readonly keys: RecordKeys }[] {
+    return [...this.#byId.values()];
+  }
+
+  /**
    * The record with this id.
    * @param id the record's id
    * @returns the record, or undefined
