@@ -5,6 +5,7 @@ import {
   type Deadline,
   decodeRecord,
   encodeRecord,
+  KEY_KINDS,
   keysOf,
   type Lookup,
   type MaybePromise,
@@ -85,17 +86,17 @@ export class FileBackend implements Backend {
     return state instanceof RecordState ? useState(state) : state.then(useState);
   }
 
-  insert(record: TokenRecord, _keys: RecordKeys, deadline: Deadline): Promise<boolean> {
-    return this.#append(putLine(this.#namespace, record, null), deadline);
+  insert(record: TokenRecord, keys: RecordKeys, deadline: Deadline): Promise<boolean> {
+    return this.#append(putLine(this.#namespace, record, keys, null), deadline);
   }
 
   replace(
     record: TokenRecord,
-    _keys: RecordKeys,
+    keys: RecordKeys,
     previous: TokenRecord,
     deadline: Deadline,
   ): Promise<boolean> {
-    return this.#append(putLine(this.#namespace, record, previous.etag), deadline);
+    return this.#append(putLine(this.#namespace, record, keys, previous.etag), deadline);
   }
 
   remove({ id, etag }: TokenRecord, deadline: Deadline): Promise<boolean> {
@@ -121,9 +122,24 @@ export class FileBackend implements Backend {
 }
 
 /** The line that stores a record. @param previous the etag that has to be stored still; null: no record */
-export function putLine(namespace: string, record: TokenRecord, previous: string | null): Line {
+export function putLine(
+  namespace: string,
+  record: TokenRecord,
+  keys: RecordKeys,
+  previous: string | null,
+): Line {
   // As an object within the line, so that a person can read it.
-  return { op: "put", namespace, record: JSON.parse(encodeRecord(record)), previous };
+  const line = { op: "put", namespace, record: JSON.parse(encodeRecord(record)), previous };
+  // Only the keys of encrypted values can't be computed from the record.
+  const computed = keysOf(record);
+  const others = KEY_KINDS.filter((kind) => keys[kind] !== computed[kind]);
+  if (others.length === 0) return line;
+  return { ...line, keys: Object.fromEntries(others.map((kind) => [kind, keys[kind]])) };
+}
+
+function readPut(line: Line): { record: TokenRecord; keys: RecordKeys } {
+  const record = decodeRecord(JSON.stringify(line.record), "file: a record");
+  return { record, keys: { ...keysOf(record), ...(line.keys as Partial<RecordKeys> | undefined) } };
 }
 
 /** The records of all namespaces. */
@@ -151,9 +167,9 @@ export class RecordState implements State {
     const records = this.namespace(String(line.namespace));
     switch (line.op) {
       case "put": {
-        const record = recordOf(line);
+        const { record, keys } = readPut(line);
         const isCurrent = (records.get(record.id)?.etag ?? null) === line.previous;
-        return isCurrent && !records.isTaken(keysOf(record), record.id);
+        return isCurrent && !records.isTaken(keys, record.id);
       }
       case "remove":
         return records.get(String(line.id))?.etag === line.previous;
@@ -166,7 +182,7 @@ export class RecordState implements State {
     const records = this.namespace(String(line.namespace));
     switch (line.op) {
       case "put":
-        return this.#put(records, recordOf(line), line.previous);
+        return this.#put(records, line);
       case "remove":
         return this.#remove(records, String(line.id), line.previous);
       case "clear":
@@ -177,9 +193,10 @@ export class RecordState implements State {
     }
   }
 
-  #put(records: RecordMap, record: TokenRecord, previous: unknown): boolean {
+  #put(records: RecordMap, line: Line): boolean {
+    const { record, keys } = readPut(line);
     const stored = records.get(record.id);
-    if (!this.#follows(stored, previous) || !records.put(record, keysOf(record))) return false;
+    if (!this.#follows(stored, line.previous) || !records.put(record, keys)) return false;
     if (stored !== undefined) this.#replaced.add(stored.etag);
     return true;
   }
@@ -199,17 +216,15 @@ export class RecordState implements State {
   }
 
   snapshot(): Iterable<Line> {
-    const all = [...this.#namespaces].map(([name, records]) => ({ name, records: records.records() }));
+    const all = [...this.#namespaces].map(([name, records]) => ({ name, entries: records.entries() }));
     return (function* () {
-      for (const { name, records } of all) for (const record of records) yield putLine(name, record, null);
+      for (const { name, entries } of all) {
+        for (const { record, keys } of entries) yield putLine(name, record, keys, null);
+      }
     })();
   }
 
   beginFile(): void {
     this.#replaced.clear();
   }
-}
-
-function recordOf({ record }: Line): TokenRecord {
-  return decodeRecord(JSON.stringify(record), "file: a record");
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { appendFileSync, copyFileSync, linkSync, readFileSync, statSync, utimesSync } from "node:fs";
 import { Deadline } from "@tokenkeep/core/backend";
 import { describe, expect, it, onTestFinished } from "vitest";
@@ -36,6 +36,22 @@ describe("compact()", () => {
     expect(siblings(path)).toEqual([]);
     expect((await store.findTokenById("a"))?.refreshToken).toBe("kept");
     for (const id of ["c", "d"]) expect((await store.findTokenById(id))?.revision).toBe(100);
+  });
+
+  it("keeps encrypted records where their lookups find them", async () => {
+    const path = newPath();
+    const encryption = { keys: [{ id: "2026", key: randomBytes(32) }] };
+    await using store = new FileTokenStore({ path, encryption });
+    await store.saveToken({ id: "a", refreshToken: "refresh", accessToken: "access" });
+    const backend = await openBackend(path);
+    await backend.compact(deadline());
+    await using again = new FileTokenStore({ path, encryption });
+    for (const reader of [store, again]) {
+      expect(await reader.findToken({ accessToken: "access" })).toMatchObject({ refreshToken: "refresh" });
+      const taken = reader.saveToken({ id: "b", refreshToken: "refresh" });
+      await expect(taken).resolves.toMatchObject({ id: "a" });
+    }
+    expect(readFileSync(path, "utf8")).not.toMatch(/"(refresh|access)"/);
   });
 
   it("says why a file can't be replaced", async () => {

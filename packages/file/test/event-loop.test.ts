@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from "node:fs";
-import { FIELD_NAMES, type TokenFields, type TokenRecord } from "@tokenkeep/core/backend";
+import { FIELD_NAMES, keysOf, type TokenFields, type TokenRecord } from "@tokenkeep/core/backend";
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { putLine } from "../dist/backend.js";
 import { FileTokenStore } from "../dist/index.js";
@@ -39,7 +39,7 @@ describe("a big file", () => {
 
   beforeAll(() => {
     text = encodeHeader("tokens", newHeader(null));
-    for (let n = 0; n < COUNT; n++) text += encodeLine(putLine("", recordOf(n), null));
+    for (let n = 0; n < COUNT; n++) text += encodeLine(putLine("", recordOf(n), keysOf(recordOf(n)), null));
     // So much garbage that the next save is followed by a compaction.
     for (let n = 0; n < COUNT + 256; n++) text += encodeLine({ op: "remove", namespace: "", id: "none" });
   });
@@ -70,7 +70,7 @@ describe("a big file", () => {
     await using store = new FileTokenStore(path);
     await using other = new FileTokenStore(path);
     await other.getTokens();
-    const kept = encodeLine(putLine("", recordOf(1), null)).length * COUNT;
+    const kept = encodeLine(putLine("", recordOf(1), keysOf(recordOf(1)), null)).length * COUNT;
     let saves = 0;
     const turns = await turnsDuring(async () => {
       while (statSync(path).ino === ino) {
