@@ -5,6 +5,7 @@
 export type { Backend, Cursor, Leases, MaybePromise } from "./backend.js";
 export { BaseTokenStore } from "./base-token-store.js";
 export { Deadline, isPromise } from "./deadline.js";
+export { type StoredRecord, storedRecords } from "./encryption/rekey.js";
 export { type StoredAccess, storedAccessOf } from "./encryption/stored-access.js";
 export {
   codeOf,

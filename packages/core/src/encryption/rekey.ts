@@ -188,6 +188,30 @@ export async function keysInUse(store: TokenStore): Promise<KeysInUse> {
   return { ...counts, keys: { ...keys } };
 }
 
+/** A record as it is stored: secrets and metadata may be sealed. */
+export interface StoredRecord {
+  /** The record, not opened. */
+  readonly record: TokenRecord;
+  /** The ids of the keys that its values need; null for plaintext, undefined for a value that names no key. */
+  readonly keyIds: ReadonlySet<string | null | undefined>;
+}
+
+/**
+ * Goes through a store in bounded memory without opening anything, for tools that have no keys.
+ * @param store any store on `BaseTokenStore`
+ * @param signal ends it between two pages
+ * @returns every record, oldest first
+ * @throws TokenStoreError as any call of the store
+ */
+export async function* storedRecords(
+  store: TokenStore,
+  signal?: AbortSignal,
+): AsyncGenerator<StoredRecord, void, undefined> {
+  for await (const page of pages(storedAccessOf(store), signal)) {
+    for (const record of page) yield { record, keyIds: keyIdsIn(record) };
+  }
+}
+
 async function compact(access: StoredAccess): Promise<boolean> {
   return access.run(async (backend, deadline) => {
     await backend.compact(deadline);
