@@ -38,7 +38,7 @@ export interface NewFile {
  * With an access control list, the group's bits of the mode are the mask of the whole list: copied to a file without
  * the list they would give the group what only the mask allows. Node can't read lists, but `ls` shows whether
  * there is one. Where others have no access, a list gives none either.
- * @returns what is in the way, or undefined
+ * @returns what is in the way, after "it"; or undefined
  */
 export async function copyAccess(
   path: string,
@@ -61,13 +61,13 @@ async function accessListProblem(paths: readonly string[]): Promise<string | und
   try {
     // BusyBox has an ls that doesn't show lists.
     if (process.platform === "linux" && !/coreutils/.test((await run("ls", ["--version"])).stdout)) {
-      return "this system's ls does not show access control lists (install coreutils, or use mode 600)";
+      return "may have an access control list, which this system's ls does not show: install coreutils, or use mode 600";
     }
     const { stdout } = await run("ls", ["-ldq", ...paths]);
     const lines = stdout.split("\n").filter((line) => line !== "");
     if (lines.length === paths.length && !lines.some((line) => line[10] === "+")) return undefined;
-    return "it or its directory has an access control list";
+    return "or its directory has an access control list";
   } catch {
-    return "ls, which shows access control lists, can't be run (use mode 600)";
+    return "may have an access control list, but ls, which would show that, can't be run: use mode 600";
   }
 }

@@ -15,10 +15,10 @@ import type { State } from "./state.js";
  */
 export function compact(file: LogFile<State>, kind: string): Promise<boolean> {
   const problem = whyFixed(file);
-  if (problem !== undefined) throw new LogError("fixed", problem);
+  if (problem !== undefined) throw fixed(file.path, problem);
   return Replacement.use(file.path, file.header.id, async (replacement) => {
     const listed = await replacement.copyAccess(file.path, fstatSync(file.fd));
-    if (listed !== undefined) throw new LogError("fixed", listed);
+    if (listed !== undefined) throw fixed(file.path, listed);
     // Only now that the replacement exists: see Replacement.
     if (!file.isAt(statAt(file.path))) return false;
     const snapshot = file.state.snapshot();
@@ -57,7 +57,11 @@ async function write(
 
 function whyFixed(file: LogFile<State>): string | undefined {
   // The other name would keep the old file.
-  if (fstatSync(file.fd).nlink > 1) return "it has a second name (a hard link)";
-  if (isMountPoint(file.path)) return "it is mounted by itself: mount its directory";
+  if (fstatSync(file.fd).nlink > 1) return "has a second name (a hard link)";
+  if (isMountPoint(file.path)) return "is mounted by itself: mount its directory";
   return undefined;
+}
+
+function fixed(path: string, problem: string): LogError {
+  return new LogError("fixed", `${path} can't be replaced by a compacted file. It ${problem}.`);
 }

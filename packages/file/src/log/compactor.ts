@@ -36,7 +36,7 @@ export class Compactor {
   // The save that led to it has succeeded. The next try is when the file has doubled.
   #warn(file: LogFile<State>, reason: Error): void {
     this.#notBefore = 2 * file.lines;
-    const message = `${file.path} can't be compacted, and grows: ${reason.message.replace(/\.?$/, ".")}`;
+    const message = `${file.path} grows, since it could not be compacted. ${reason.message}`;
     process.emitWarning(message, { code: "TOKENKEEP_NOT_COMPACTED" });
   }
 
