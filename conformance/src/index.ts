@@ -13,6 +13,7 @@ export type {
   StoreModule,
 } from "./case.js";
 export { allCases } from "./cases/index.js";
+export { encrypted } from "./encrypted.js";
 export { startProxy, type TcpProxy } from "./proxy.js";
 export { type RegisterTest, registerConformance, type TestRunner } from "./register.js";
 export { type CaseResult, type Report, type RunOptions, runConformance, select } from "./run.js";
