@@ -63,5 +63,5 @@ function whyFixed(file: LogFile<State>): string | undefined {
 }
 
 function fixed(path: string, problem: string): LogError {
-  return new LogError("fixed", `${path} can't be replaced by a compacted file. It ${problem}.`);
+  return new LogError("fixed", `${path} can't be compacted: it ${problem}.`);
 }

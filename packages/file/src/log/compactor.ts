@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { compact } from "./compact.js";
+import { LogError } from "./errors.js";
 import { statAt } from "./files.js";
 import type { LogFile } from "./log-file.js";
 import { isBeingReplaced } from "./replacement.js";
@@ -36,8 +37,9 @@ export class Compactor {
   // The save that led to it has succeeded. The next try is when the file has doubled.
   #warn(file: LogFile<State>, reason: Error): void {
     this.#notBefore = 2 * file.lines;
-    const message = `${file.path} grows, since it could not be compacted. ${reason.message}`;
-    process.emitWarning(message, { code: "TOKENKEEP_NOT_COMPACTED" });
+    const message =
+      reason instanceof LogError ? reason.message : `${file.path} can't be compacted: ${reason.message}.`;
+    process.emitWarning(`${message} Until then it grows.`, { code: "TOKENKEEP_NOT_COMPACTED" });
   }
 
   /** Compacts the file now, by what its state is now. @returns false where another replacement was first */

@@ -78,17 +78,10 @@ export class Log<S extends State> {
    */
   async append(make: (state: S) => Line, limit: Limit): Promise<boolean> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      let state = this.read();
-      while (state instanceof Promise || !this.#file!.isSettled) {
-        limit.blockedBy(`${this.#path} has not been read to its end`);
-        await (state instanceof Promise ? state : sleep(1));
-        limit.check();
-        state = this.read();
-      }
+      const file = await this.#current(limit);
       // From here to the write, this process does nothing else.
-      const file = this.#file!;
-      const line = make(state);
-      if (!state.allows(line)) {
+      const line = make(file.state);
+      if (!file.state.allows(line)) {
         await this.#flush(file); // What is in its way must survive a power cut too.
         return false;
       }
@@ -98,7 +91,6 @@ export class Log<S extends State> {
         await this.#compactor.replace(file);
         continue;
       }
-      limit.blockedBy(undefined);
       file.write(line);
       const applied = this.#outcome(file);
       if (applied === undefined) continue; // Another process sealed the file first.
@@ -107,6 +99,20 @@ export class Log<S extends State> {
       return applied;
     }
     throw busy(this.#path);
+  }
+
+  /** The file, read to its end. */
+  async #current(limit: Limit): Promise<LogFile<S>> {
+    for (;;) {
+      const state = this.read();
+      if (!(state instanceof Promise) && this.#file!.isSettled) {
+        limit.blockedBy(undefined);
+        return this.#file!;
+      }
+      limit.blockedBy(`${this.#path} has not been read to its end`);
+      await (state instanceof Promise ? state : sleep(1));
+      limit.check();
+    }
   }
 
   /** Reads on to the line that was just written. @returns whether it applied; undefined where it does not count */
@@ -135,9 +141,7 @@ export class Log<S extends State> {
    */
   async compact(limit: Limit): Promise<void> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      await this.read();
-      limit.check();
-      if (await this.#compactor.compactNow(this.#file!)) {
+      if (await this.#compactor.compactNow(await this.#current(limit))) {
         await this.read(); // Deletes what other replacements left.
         return;
       }
