@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, describe, it } from "vitest";
 import { isRequired, type ServerName, ServerNotAvailable, startServer, type TestServer } from "./servers.js";
 
-/** Where a package leaves word of what did not run; `pnpm test` reads it and prints it at the end. */
+/** Where a package reports what did not run; `pnpm test` prints it at the end. */
 const REPORTS = "test-report";
 
 /** {@link describeOn} a server that {@link startServer} starts. */
@@ -15,12 +15,12 @@ export function describeOnServer(
 }
 
 /**
- * A suite that needs a server. Where the server can't be had the suite is reported as NOT RUN, or fails if
+ * A suite that needs a server. If the server can't be started, the suite is reported as NOT RUN, or fails if
  * `TOKENKEEP_REQUIRE` lists the server (or is `all`). Await it at the top level of a test file.
  *
- * @param name what it is called in reports, and in `TOKENKEEP_REQUIRE`
- * @param start starts it, or rejects with `ServerNotAvailable`
- * @param register registers the tests, once it answers
+ * @param name its name in reports, and in `TOKENKEEP_REQUIRE`
+ * @param start starts the server, or rejects with `ServerNotAvailable`
+ * @param register registers the tests once the server answers
  */
 export async function describeOn<S extends TestServer>(
   name: string,

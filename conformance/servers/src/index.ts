@@ -1,2 +1,9 @@
 export { describeOn, describeOnServer } from "./describe.js";
-export { type Mount, type ServerName, ServerNotAvailable, startServer, type TestServer } from "./servers.js";
+export {
+  type Mount,
+  type ServerName,
+  ServerNotAvailable,
+  startContainer,
+  startServer,
+  type TestServer,
+} from "./servers.js";

@@ -6,7 +6,7 @@ import pg from "pg";
 
 export async function pingRedis(url: string): Promise<void> {
   const client = new Redis(url, { lazyConnect: true, retryStrategy: () => null, connectTimeout: 2000 });
-  client.on("error", () => {}); // told by connect() too
+  client.on("error", () => {}); // connect() rejects with it too
   try {
     await client.connect();
     await client.ping();
@@ -26,7 +26,7 @@ export async function pingMysql(url: string): Promise<void> {
 
 export async function pingPostgres(url: string): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 2000 });
-  client.on("error", () => {}); // a server that is still starting; told by connect() too
+  client.on("error", () => {}); // the server is still starting; connect() rejects with it too
   try {
     await client.connect();
     await client.query("SELECT 1");

@@ -94,31 +94,31 @@ const KINDS: Readonly<Record<ServerName, ServerKind>> = {
 export interface TestServer {
   readonly name: string;
   readonly url: string;
-  /** Undefined where the URL came from the environment: such a server can't be stopped or frozen. */
+  /** Undefined if the URL came from the environment: such a server can't be stopped or frozen. */
   readonly container: StartedTestContainer | undefined;
   stop(): Promise<void>;
 }
 
-/** A server that can't be had here. The message says why, and what to do about it. */
+/** A server that can't be started here. The message says why, and what to do. */
 export class ServerNotAvailable extends Error {
   override readonly name = "ServerNotAvailable";
 }
 
-/** Whether `TOKENKEEP_REQUIRE` wants this server to be had: its name is in the list, or the list is `all`. */
+/** Whether `TOKENKEEP_REQUIRE` requires this server: its name is in the list, or the list is `all`. */
 export function isRequired(name: string): boolean {
   const required = (process.env.TOKENKEEP_REQUIRE ?? "").split(",").map((word) => word.trim());
   return required.includes(name) || required.includes("all");
 }
 
-/** A directory of this machine that a container has too: for a server's Unix socket, say. */
+/** A directory of this machine that is mounted in a container, for a server's Unix socket for example. */
 export interface Mount {
   readonly source: string;
   readonly target: string;
 }
 
 /**
- * A running server: the one that the environment names, otherwise a container of its own.
- * @param mount only a container of its own can have it
+ * A running server: the one that the environment names, otherwise a new container.
+ * @param mount for a new container only
  * @throws ServerNotAvailable
  */
 export async function startServer(name: ServerName, mount?: Mount): Promise<TestServer> {
@@ -129,7 +129,7 @@ export async function startServer(name: ServerName, mount?: Mount): Promise<Test
     return { name, url, container: undefined, stop: async () => {} };
   }
   if (kind.upstream !== undefined) return startBehind(name, kind, kind.upstream);
-  const container = await startContainer(name, kind);
+  const container = await startKind(name, kind);
   try {
     const mapped = kind.url(await addressOf(container), container.getMappedPort(kind.port));
     await untilItAnswers(kind, mapped);
@@ -146,12 +146,12 @@ async function startBehind(
   upstream: NonNullable<ServerKind["upstream"]>,
 ): Promise<TestServer> {
   const { port, url } = KINDS[upstream.name];
-  const behind = await startContainer(upstream.name, KINDS[upstream.name]);
+  const behind = await startKind(upstream.name, KINDS[upstream.name]);
   try {
     const address = url(behind.getIpAddress("bridge"), port);
     await untilItAnswers(KINDS[upstream.name], url(await addressOf(behind), behind.getMappedPort(port)));
     const environment = { ...kind.environment, [upstream.variable]: address };
-    const container = await startContainer(name, { ...kind, environment });
+    const container = await startKind(name, { ...kind, environment });
     const mapped = kind.url(await addressOf(container), container.getMappedPort(kind.port));
     const stop = async () => void (await Promise.all([container.stop(), behind.stop()]));
     await untilItAnswers(kind, mapped);
@@ -162,26 +162,47 @@ async function startBehind(
   }
 }
 
-// Docker gives a port for IPv4 and another one for IPv6; Testcontainers tells the port of the name's first address.
+// Docker maps different ports for IPv4 and IPv6. Testcontainers returns the port for the host name's first address.
 async function addressOf(container: StartedTestContainer): Promise<string> {
   const { address, family } = await lookup(container.getHost());
   return family === 6 ? `[${address}]` : address;
 }
 
-async function startContainer(name: ServerName, kind: ServerKind): Promise<StartedTestContainer> {
+function startKind(name: ServerName, kind: ServerKind): Promise<StartedTestContainer> {
+  return startContainer(name, containerOf(kind), `set ${kind.variable} to a server's URL`);
+}
+
+/**
+ * Starts a container.
+ * @param name what is not run if that fails
+ * @param container what to start
+ * @param instead what else one could do, for the message
+ * @returns the container
+ * @throws ServerNotAvailable if there is no Docker engine, or an image is missing
+ */
+export async function startContainer(
+  name: string,
+  container: GenericContainer,
+  instead: string = "run this test elsewhere",
+): Promise<StartedTestContainer> {
   try {
     await getContainerRuntimeClient();
   } catch {
     throw new ServerNotAvailable(
-      `${name} was NOT RUN: there is no Docker engine here. Start one, or set ${kind.variable} to a server's URL.`,
+      `${name} was NOT RUN: there is no Docker engine here. Start one, or ${instead}.`,
     );
   }
   try {
-    return await containerOf(kind).start();
+    return await container.start();
   } catch (error) {
+    const reason = firstLine(error);
+    // Testcontainers starts a container of its own first, which removes the others in the end.
+    const helper = /testcontainers\/\S*?(?=[\s,;:)"']|$)/.exec(reason)?.[0];
     throw new ServerNotAvailable(
-      `${name} was NOT RUN: the image ${kind.image} can't be pulled or started here ` +
-        `(${firstLine(error)}). Make it available, or set ${kind.variable} to a server's URL.`,
+      helper === undefined
+        ? `${name} was NOT RUN: its image can't be pulled or started here (${reason}). Make it available, or ${instead}.`
+        : `${name} was NOT RUN: Testcontainers' own image ${helper} can't be pulled here. Make it available, set ` +
+            `TESTCONTAINERS_RYUK_DISABLED=true, or ${instead}.`,
     );
   }
 }
