@@ -25,10 +25,11 @@ export interface Call {
  * for a later connection. By default it does, so that a write could be applied twice, or long after its call failed.
  */
 export class Connection {
-  readonly #client: Client;
+  readonly #make: () => Client;
   /** Whose options the client has. */
   readonly #original: RedisClient | undefined;
   #users = 0;
+  #client: Client | undefined;
   #isReady = false;
   /** Why there is no connection. */
   #lastError: Error | undefined;
@@ -41,53 +42,63 @@ export class Connection {
   /** The hash tags to whose masters a Cluster is connected. */
   readonly #reached = new Set<string>();
 
-  constructor(client: Client, original?: RedisClient) {
-    this.#client = client;
+  constructor(make: () => Client, original?: RedisClient) {
+    this.#make = make;
     this.#original = original;
-    client.on("connect", () => {
-      this.#lastError = undefined;
-    });
-    client.on("ready", () => {
-      // Where the server refuses a database, ioredis goes on in database 0.
-      this.#isReady = this.#lastError === undefined;
-      this.#wake();
-    });
-    client.on("error", (error: Error) => this.#failed(error));
-    client.on("node error", (error: Error) => {
-      this.#lastError = error;
-    });
-    client.on("-node", () => this.#reached.clear());
-    client.on("close", () => this.#lost());
-    client.on("end", () => this.#wake());
   }
 
   /** Begins to use it. */
   join(): void {
-    if (this.#users++ === 0) this.#original?.on("end", this.#disconnect);
+    if (this.#users++ === 0) this.#original?.on("end", this.#discard);
   }
 
   /** Stops using it. The last user closes it. */
   leave(): void {
     if (--this.#users > 0) return;
-    this.#original?.off("end", this.#disconnect);
-    this.#disconnect();
-    this.#wake();
+    this.#original?.off("end", this.#discard);
+    this.#discard();
   }
 
-  readonly #disconnect = (): void => this.#client.disconnect();
-
-  #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+  #open(): Client {
+    const client = this.#make();
+    const on = (event: string, listener: (error: Error) => void): void => {
+      client.on(event, (error: Error) => {
+        if (client === this.#client) listener(error);
+      });
+    };
+    on("connect", () => {
+      this.#lastError = undefined;
+    });
+    on("ready", () => {
+      // Where the server refuses a database, ioredis goes on in database 0.
+      this.#isReady = client.isCluster || this.#lastError === undefined;
+      this.#wake();
+    });
+    on("error", (error) => this.#failed(error));
+    on("node error", (error) => {
+      this.#lastError = error;
+    });
+    on("-node", () => this.#reached.clear());
+    on("close", () => this.#lost());
+    on("end", this.#discard);
+    client.connect().catch(() => {}); // its events say why
+    return client;
   }
 
   #failed(error: Error): void {
     this.#lastError = error;
     // What the server refuses now it will refuse in half a second. The next call connects again.
-    if (isPermanent(error)) this.#disconnect();
+    if (isPermanent(error)) this.#discard();
     this.#wake();
   }
+
+  /** The next call makes a new client: a Cluster of ioredis can't be relied on to connect again after its end. */
+  readonly #discard = (): void => {
+    const client = this.#client;
+    this.#client = undefined;
+    client?.disconnect();
+    this.#lost();
+  };
 
   // ioredis up to 6.0.0 never settles a command that it does not send again (its issue 2193).
   #lost(): void {
@@ -100,6 +111,12 @@ export class Connection {
     this.#wake();
   }
 
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+
   /**
    * Runs a script. Until the deadline it is sent again where nothing was applied, or where it may be repeated.
    * @returns what the script returned; a number may be a string
@@ -107,10 +124,10 @@ export class Connection {
   async run(call: Call, deadline: Deadline): Promise<unknown> {
     let isKnown = true;
     for (let attempt = 1; ; attempt++) {
-      await this.#connected(call.keys[0]!, deadline);
+      const client = await this.#connected(call.keys[0], deadline);
       const losses = this.#losses;
       try {
-        return await this.#send(call, isKnown, deadline);
+        return await this.#send(client, call, isKnown, deadline);
       } catch (error) {
         if (isKnown && isUnknownScript(error)) {
           isKnown = false;
@@ -119,20 +136,18 @@ export class Connection {
         const isLost = !isReply(error);
         if (!isUnapplied(error) && !(isLost && call.isRepeatable)) throw error;
         // The host name or the Sentinels may name another server by now.
-        if (isReplica(error) && losses === this.#losses && !this.#client.isCluster) {
-          this.#client.disconnect(true);
-        }
+        if (isReplica(error) && losses === this.#losses && !client.isCluster) client.disconnect(true);
         await pause(attempt, error, deadline);
       }
     }
   }
 
-  #send(call: Call, isKnown: boolean, deadline: Deadline): Promise<unknown> {
+  #send(client: Client, call: Call, isKnown: boolean, deadline: Deadline): Promise<unknown> {
     const { script, keys, args, waitReplicas = 0 } = call;
     const command = isKnown ? "evalsha" : "eval";
     const all = [isKnown ? script.sha : script.text, keys.length, ...keys, ...args] as const;
-    if (waitReplicas === 0) return this.#reply(this.#client[command](...all));
-    return this.#sendAndWait(this.#client.pipeline()[command](...all), waitReplicas, deadline);
+    if (waitReplicas === 0) return this.#reply(client[command](...all));
+    return this.#sendAndWait(client.pipeline()[command](...all), waitReplicas, deadline);
   }
 
   // In one flush, since WAIT is about the writes of its own connection. https://redis.io/docs/latest/commands/wait/
@@ -159,8 +174,8 @@ export class Connection {
 
   /** What the server says of itself. https://redis.io/docs/latest/commands/info/ */
   async info(section: string, deadline: Deadline): Promise<string> {
-    await this.#connected(undefined, deadline);
-    return this.#reply(this.#client.info(section));
+    const client = await this.#connected(undefined, deadline);
+    return this.#reply(client.info(section));
   }
 
   /** What `reply` settles with, unless the connection is lost first. */
@@ -171,36 +186,37 @@ export class Connection {
     });
   }
 
-  /** Resolves when a call with this key would be sent at once. */
-  async #connected(key: string | undefined, deadline: Deadline): Promise<void> {
-    while (!this.#isReady) {
+  /** A client that sends a call with this key at once. */
+  async #connected(key: string | undefined, deadline: Deadline): Promise<Client> {
+    for (let attempt = 1; ; attempt++) {
       this.#check(deadline);
-      const { status } = this.#client;
-      if (status === "wait" || status === "end") this.#client.connect().catch(() => {}); // its events say why
-      deadline.blockedBy(this.#reason());
-      await new Promise<void>((wake) => this.#waiting.push(wake));
-      if (this.#lastError !== undefined && isPermanent(this.#lastError)) throw this.#lastError;
-      if (!this.#isReady) await sleep(5 + Math.random() * 20);
+      this.#client ??= this.#open();
+      const client = this.#client;
+      if (!this.#isReady) await this.#nextEvent(client, deadline);
+      else if (!client.isCluster || key === undefined || this.#reached.has(hashTagOf(key))) {
+        deadline.blockedBy(undefined);
+        return client;
+      } else await this.#reach(client, key, attempt, deadline);
     }
-    if (this.#client.isCluster && key !== undefined) await this.#reach(key, deadline);
-    this.#check(deadline);
-    deadline.blockedBy(undefined);
+  }
+
+  async #nextEvent(client: Client, deadline: Deadline): Promise<void> {
+    deadline.blockedBy(this.#reason(client));
+    await new Promise<void>((wake) => this.#waiting.push(wake));
+    if (this.#lastError !== undefined && isPermanent(this.#lastError)) throw this.#lastError;
+    if (!this.#isReady) await sleep(5 + Math.random() * 20);
   }
 
   // A Cluster connects to a master when it first has something for it, and keeps that until it is connected. So
   // the first thing is a read.
-  async #reach(key: string, deadline: Deadline): Promise<void> {
-    const tag = key.slice(0, key.indexOf("}"));
-    for (let attempt = 1; !this.#reached.has(tag); attempt++) {
-      this.#check(deadline);
-      deadline.blockedBy(this.#reason());
-      try {
-        await this.#reply(this.#client.exists(key));
-        this.#reached.add(tag);
-      } catch (error) {
-        if (isReply(error) && !isUnapplied(error)) throw error;
-        await pause(attempt, error, deadline);
-      }
+  async #reach(client: Client, key: string, attempt: number, deadline: Deadline): Promise<void> {
+    deadline.blockedBy(this.#reason(client));
+    try {
+      await this.#reply(client.exists(key));
+      this.#reached.add(hashTagOf(key));
+    } catch (error) {
+      if (isReply(error) && !isUnapplied(error)) throw error;
+      await pause(attempt, error, deadline);
     }
   }
 
@@ -210,14 +226,18 @@ export class Connection {
     deadline.check();
   }
 
-  #reason(): Error {
-    const { status, options } = this.#client;
+  #reason({ status, options }: Client): Error {
     const silence =
       status === "connect" ? "the server accepts connections and does not answer" : "no answer yet";
     const usesTls = "tls" in options && Boolean(options.tls);
     const advice = usesTls ? " (with TLS: does the server speak TLS at this port?)" : "";
     return new Error((this.#lastError?.message ?? silence) + advice);
   }
+}
+
+/** Keys with one hash tag are in one slot, and so on one master. */
+function hashTagOf(key: string): string {
+  return key.slice(0, key.indexOf("}"));
 }
 
 /** Whether trying again can't help. */
@@ -250,10 +270,10 @@ export function connectionTo(target: Target, timeoutMs: number): Connection {
   if (!("client" in target)) {
     const { url, clientOptions } = target;
     const options = { ...defaults(timeoutMs), ...clientOptions, ...FORCED };
-    return new Connection(url === undefined ? new Redis(options) : new Redis(url, options));
+    return new Connection(() => (url === undefined ? new Redis(options) : new Redis(url, options)));
   }
   const { client } = target;
-  const shared = sharedBy.get(client) ?? new Connection(duplicateOf(client, timeoutMs), client);
+  const shared = sharedBy.get(client) ?? new Connection(() => duplicateOf(client, timeoutMs), client);
   sharedBy.set(client, shared);
   return shared;
 }
