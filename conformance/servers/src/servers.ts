@@ -1,6 +1,12 @@
 import { lookup } from "node:dns/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer } from "testcontainers";
+import {
+  type ContainerRuntimeClient,
+  GenericContainer,
+  getContainerRuntimeClient,
+  ImageName,
+  type StartedTestContainer,
+} from "testcontainers";
 import { pingMongo, pingMysql, pingPostgres, pingRedis } from "./pings.js";
 
 interface ServerKind {
@@ -169,46 +175,57 @@ async function addressOf(container: StartedTestContainer): Promise<string> {
 }
 
 function startKind(name: ServerName, kind: ServerKind): Promise<StartedTestContainer> {
-  return startContainer(name, containerOf(kind), `set ${kind.variable} to a server's URL`);
+  const instead = `set ${kind.variable} to a server's URL`;
+  return startContainer(name, kind.image, (container) => configure(container, kind), instead);
 }
 
 /**
  * Starts a container.
  * @param name what is not run if that fails
- * @param container what to start
+ * @param image what to start
+ * @param prepare configures the container
  * @param instead what else one could do, for the message
  * @returns the container
  * @throws ServerNotAvailable if there is no Docker engine, or an image is missing
  */
 export async function startContainer(
   name: string,
-  container: GenericContainer,
+  image: string,
+  prepare: (container: GenericContainer) => GenericContainer,
   instead: string = "run this test elsewhere",
 ): Promise<StartedTestContainer> {
+  const notRun = (why: string): ServerNotAvailable => new ServerNotAvailable(`${name} was NOT RUN: ${why}`);
+  let runtime: ContainerRuntimeClient;
   try {
-    await getContainerRuntimeClient();
+    runtime = await getContainerRuntimeClient();
   } catch {
-    throw new ServerNotAvailable(
-      `${name} was NOT RUN: there is no Docker engine here. Start one, or ${instead}.`,
-    );
+    throw notRun(`there is no Docker engine here. Start one, or ${instead}.`);
   }
   try {
-    return await container.start();
+    return await prepare(new GenericContainer(image)).start();
   } catch (error) {
     const reason = firstLine(error);
-    // Testcontainers starts a container of its own first, which removes the others in the end.
-    const helper = /testcontainers\/\S*?(?=[\s,;:)"']|$)/.exec(reason)?.[0];
-    throw new ServerNotAvailable(
-      helper === undefined
-        ? `${name} was NOT RUN: its image can't be pulled or started here (${reason}). Make it available, or ${instead}.`
-        : `${name} was NOT RUN: Testcontainers' own image ${helper} can't be pulled here. Make it available, set ` +
-            `TESTCONTAINERS_RYUK_DISABLED=true, or ${instead}.`,
+    // Testcontainers first starts a container of its own, which removes the others in the end.
+    if (
+      /pull|No such image|lookup|dial/.test(reason) &&
+      (await runtime.image.exists(ImageName.fromString(image)))
+    ) {
+      throw notRun(
+        `the image ${image} is here, but not the image testcontainers/ryuk, which removes containers (${reason}). ` +
+          `Pull it, set TESTCONTAINERS_RYUK_DISABLED=true, or ${instead}.`,
+      );
+    }
+    throw notRun(
+      `the image ${image} can't be pulled or started here (${reason}). Make it available, or ${instead}.`,
     );
   }
 }
 
-function containerOf({ image, port, environment, entrypoint, mount }: ServerKind): GenericContainer {
-  const container = new GenericContainer(image).withExposedPorts(port).withEnvironment({ ...environment });
+function configure(
+  container: GenericContainer,
+  { port, environment, entrypoint, mount }: ServerKind,
+): GenericContainer {
+  container.withExposedPorts(port).withEnvironment({ ...environment });
   if (entrypoint !== undefined) container.withEntrypoint([...entrypoint]);
   if (mount !== undefined) container.withBindMounts([{ ...mount }]);
   return container;
