@@ -1,14 +1,18 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import { invalidOption, redact } from "@tokenkeep/core/backend";
-import type { SqlErrorRule, SqlPool, SqlResult, SqlSession, SqlStatement } from "@tokenkeep/core/sql";
+import {
+  goodbye,
+  type SqlErrorRule,
+  type SqlPool,
+  type SqlResult,
+  type SqlSession,
+  type SqlStatement,
+} from "@tokenkeep/core/sql";
 import { createPool, type Pool } from "mysql2";
 import { codeOrMessage, RULES } from "./errors.js";
 import type { CallbackPool, CheckedOptions, MysqlConnection } from "./options.js";
 
 /** The longest attempt to connect, in milliseconds: a proxy may accept connections that nobody answers. */
 const MAX_CONNECT_MS = 5000;
-/** How long a server may take to say goodbye before its connections are cut, in milliseconds. */
-const GOODBYE_MS = 1000;
 
 /** The settings of a caller's pool must not change what comes back. */
 const SETTINGS = {
@@ -62,11 +66,7 @@ export class MysqlConnections implements SqlPool {
   async end(): Promise<void> {
     const pool = this.#own;
     if (pool === undefined) return;
-    // A connection that is broken already has nothing to say goodbye with.
-    const ended = new Promise<void>((resolve) => pool.end(() => resolve()));
-    const over = new AbortController();
-    await Promise.race([ended, sleep(GOODBYE_MS, undefined, { signal: over.signal }).catch(() => {})]);
-    over.abort();
+    await goodbye(new Promise((resolve) => pool.end(resolve)));
     for (const connection of this.#live) cut(connection);
   }
 }

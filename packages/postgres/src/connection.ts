@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import type { SqlErrorRule, SqlPool, SqlSession } from "@tokenkeep/core/sql";
+import type { Duplex } from "node:stream";
+import { goodbye, type SqlErrorRule, type SqlPool, type SqlSession } from "@tokenkeep/core/sql";
 import pg from "pg";
 import { codeOrMessage, RULES } from "./errors.js";
 import type { CheckedOptions, PgPool, PgQuery } from "./options.js";
@@ -15,6 +16,7 @@ export class PostgresPool implements SqlPool {
   readonly codeOf: (error: unknown) => string = codeOrMessage;
   readonly #pool: PgPool;
   readonly #own: pg.Pool | undefined;
+  readonly #live = new Set<Duplex>();
   readonly #names: Map<string, string> | undefined;
 
   constructor({ pool, url, clientOptions, timeoutMs, prepare }: CheckedOptions) {
@@ -24,6 +26,11 @@ export class PostgresPool implements SqlPool {
       this.#own = new pg.Pool({ ...defaults, ...clientOptions, connectionString: url.href });
       // An idle connection that breaks is replaced when it is needed. Without a listener it would end the process.
       this.#own.on("error", ignore);
+      this.#own.on("connect", (client) => {
+        const { stream } = (client as pg.Client).connection;
+        this.#live.add(stream);
+        stream.once("close", () => this.#live.delete(stream));
+      });
     }
     this.#pool = pool ?? this.#own!;
     this.#names = prepare ? new Map() : undefined;
@@ -49,7 +56,9 @@ export class PostgresPool implements SqlPool {
   }
 
   async end(): Promise<void> {
-    await this.#own?.end();
+    if (this.#own === undefined) return;
+    await goodbye(this.#own.end());
+    for (const stream of this.#live) stream.destroy();
   }
 
   // The same text has the same name in every store, as a connection may serve several.

@@ -19,6 +19,7 @@ export {
 } from "./pool-options.js";
 export {
   CLIENT_RULES,
+  goodbye,
   PooledConnection,
   type SqlErrorRule,
   type SqlPool,

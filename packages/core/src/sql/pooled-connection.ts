@@ -5,6 +5,8 @@ import type { SqlConnection, SqlResult, SqlStatement } from "./dialect.js";
 
 /** The longest pause before a statement or a connection is tried again, in milliseconds. */
 const MAX_PAUSE_MS = 100;
+/** How long a server may take to say goodbye, in milliseconds. */
+const GOODBYE_MS = 1000;
 const NONE_FREE = "no connection of the pool became free in time";
 
 /** A connection that was taken from a pool for one statement. */
@@ -155,6 +157,18 @@ export class PooledConnection implements SqlConnection {
     const code = this.#pool.codeOf(error);
     return this.#pool.rules.find(({ codes }) => codes.test(code));
   }
+}
+
+/**
+ * Waits until a pool has ended, but not for a server that is frozen or for a connection that is broken already: the
+ * caller cuts what is left.
+ * @param ended settles when every connection is closed
+ */
+export async function goodbye(ended: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  const limit = sleep(GOODBYE_MS, undefined, { signal: over.signal }).catch(() => {});
+  await Promise.race([ended.catch(() => {}), limit]);
+  over.abort();
 }
 
 /** What `work` settles with, unless the deadline ends first. */
