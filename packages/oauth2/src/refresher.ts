@@ -1,5 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { isTokenStoreError, type Lease, OAuthToken, type TokenStore } from "@tokenkeep/core";
+import {
+  isTokenStoreError,
+  type Lease,
+  OAuthToken,
+  type TokenStore,
+  TokenStoreError,
+  type TokenStoreErrorCode,
+} from "@tokenkeep/core";
 import { pauseAfter } from "./backoff.js";
 import { classifyError, isProviderError } from "./classify.js";
 import { errorOfFailure, failureOf, loginRequired } from "./errors.js";
@@ -12,6 +19,13 @@ import { nextState, type RefreshState, refreshStateOf } from "./refresh-state.js
 import { changesOf, conformedBy } from "./token-changes.js";
 import type { UnsavedAnswers } from "./unsaved-answers.js";
 import { pause, waitFor } from "./wait.js";
+
+/** The pauses between two looks at a record that somebody else refreshes, in milliseconds; they grow. */
+const FIRST_LOOK_MS = 20;
+const LAST_LOOK_MS = 250;
+
+/** How long to watch a record before trying the lock again: its holder may have died. In milliseconds. */
+const WATCH_MS = 600;
 
 /** How often to look for the answer of a process that seems to have died, in milliseconds. */
 const POLL_MS = 100;
@@ -43,7 +57,11 @@ interface Progress {
   /** When the last request may begin, by `performance.now()`. */
   readonly repeatUntil: number;
   readonly startedAt: number;
+  /** How many refreshes of this record have failed in a row, once this order has failed too. */
+  failures: number | undefined;
   lost: number;
+  /** The record's last refresh had failed before this order. */
+  hadFailed: boolean;
 }
 
 /** Refreshes records, one at a time each, among all processes on the store. */
@@ -68,50 +86,78 @@ export class Refresher {
   }
 
   /**
-   * Makes a refresh, or finds that somebody else has made it.
+   * Makes a refresh, or gets the result of whoever makes it.
    * @returns the record with its new access token
    */
   async refresh(order: RefreshOrder): Promise<OAuthToken> {
-    const { timeoutMs, maxHoldMs } = this.#options;
-    const until = performance.now() + timeoutMs;
+    const until = performance.now() + this.#options.timeoutMs;
     for (;;) {
-      let work: Promise<OAuthToken> | undefined;
-      const waitMs = order.isEarly ? 0 : Math.max(0, Math.ceil(until - performance.now()));
-      try {
-        return await this.#store.withLock(
-          lockKey(order.id),
-          (lease) => {
-            work = this.#whileLocked(order, lease);
-            return work;
-          },
-          { timeoutMs: waitMs, maxHoldMs },
-        );
-      } catch (error) {
-        try {
-          // What the work found counts, also if the lease was lost meanwhile or could not be released.
-          if (work !== undefined) return await work;
-        } catch (failure) {
-          // The lease was lost before anything was sent: whoever has the lock now makes the refresh.
-          if (isLostLease(failure) && performance.now() < until) continue;
-          throw failure;
-        }
-        if (order.isEarly || !isTokenStoreError(error) || error.code !== "ERR_LOCK_TIMEOUT") throw error;
-        return this.afterWait(order, error);
-      }
+      const refreshed = await this.#tryToRefresh(order);
+      if (refreshed !== undefined) return refreshed;
+      const found = await this.#watch(order, Math.min(until, performance.now() + WATCH_MS));
+      if (found !== undefined) return found;
+      if (performance.now() >= until) throw tooLate(order.id, this.#options.timeoutMs);
     }
   }
 
   /**
-   * Looks at the record one last time when a wait has ended: the token may be there although the wait was in vain.
-   * @param order what was waited for
-   * @param error what to throw if it isn't
+   * Looks at the record one last time when a caller's wait has ended.
    * @returns the record with a valid access token
+   * @throws TokenStoreError `ERR_PROVIDER`, retryable, where it has none yet
    */
-  async afterWait(order: RefreshOrder, error: Error): Promise<OAuthToken> {
+  async afterWait(order: RefreshOrder): Promise<OAuthToken> {
+    const found = await this.#look(order);
+    if (found === undefined) throw tooLate(order.id, this.#options.timeoutMs);
+    return found;
+  }
+
+  /** Makes a refresh if nobody else does. Returns undefined where somebody does. */
+  async #tryToRefresh(order: RefreshOrder): Promise<OAuthToken | undefined> {
+    let work: Promise<OAuthToken> | undefined;
+    try {
+      return await this.#store.withLock(
+        lockKey(order.id),
+        (lease) => {
+          work = this.#whileLocked(order, lease);
+          return work;
+        },
+        { timeoutMs: 0, maxHoldMs: this.#options.maxHoldMs },
+      );
+    } catch (error) {
+      if (work === undefined) {
+        if (order.isEarly || !isCode(error, "ERR_LOCK_TIMEOUT")) throw error;
+        return undefined;
+      }
+      try {
+        // What the work found counts, also if the lease was lost meanwhile or could not be released.
+        return await work;
+      } catch (failure) {
+        // The lease was lost before anything was sent: whoever has the lock now makes the refresh.
+        if (!isCode(failure, "ERR_LOCK_LOST")) throw failure;
+        return undefined;
+      }
+    }
+  }
+
+  // A look at the record is cheaper than a place in the lock's queue, and shows the result just as well.
+  async #watch(order: RefreshOrder, until: number): Promise<OAuthToken | undefined> {
+    for (
+      let pauseMs = FIRST_LOOK_MS;
+      performance.now() < until;
+      pauseMs = Math.min(pauseMs * 1.5, LAST_LOOK_MS)
+    ) {
+      await pause(pauseMs * (0.5 + Math.random()));
+      const found = await this.#look(order);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  async #look(order: RefreshOrder): Promise<OAuthToken | undefined> {
     const token = await this.#read(order.id);
     if (freshnessOf(token, order.wanted, Date.now()) !== "stale") return token;
     checkRefreshable(token, this.#provider, this.#options, order.seen);
-    throw error;
+    return undefined;
   }
 
   async #whileLocked(order: RefreshOrder, lease: Lease): Promise<OAuthToken> {
@@ -123,7 +169,9 @@ export class Refresher {
       waitedFor: new Set(),
       startedAt,
       repeatUntil: startedAt + this.#options.requestTimeoutMs,
+      failures: undefined,
       lost: 0,
+      hadFailed: false,
     };
     for (;;) {
       await this.#answers.flush(order.id);
@@ -168,16 +216,18 @@ export class Refresher {
    * used.
    * @returns the marked record; undefined where it has changed, and has to be looked at again
    */
-  async #mark(token: OAuthToken, { order, own, lease }: Progress): Promise<OAuthToken | undefined> {
+  async #mark(token: OAuthToken, progress: Progress): Promise<OAuthToken | undefined> {
+    const { order, own, lease, failures } = progress;
     const begunAt = performance.now();
     const attempt = randomUUID();
     own.add(attempt);
     const state = refreshStateOf(token);
+    if (state?.failure !== undefined) progress.hadFailed = true;
     const refreshState = nextState(token, token.refreshToken, {
       status: "refreshing",
       attempt,
       at: Date.now(),
-      ...(state?.failures === undefined ? {} : { failures: state.failures }),
+      failures: failures ?? state?.failures ?? 0,
       ...(order.wanted.rejected === undefined ? {} : { rejectedAt: Date.now() }),
     });
     let marked = token.with({ refreshState });
@@ -204,7 +254,7 @@ export class Refresher {
     } catch (error) {
       return this.#failed(error, marked, progress);
     }
-    return this.#save(response, marked, sentAt);
+    return this.#save(response, marked, sentAt, progress.hadFailed);
   }
 
   async #request(marked: OAuthToken, sentAt: number): Promise<unknown> {
@@ -214,13 +264,18 @@ export class Refresher {
     // The signal ends the request; a provider that doesn't listen to it is given up a little later.
     return waitFor(answer, requestTimeoutMs + GAP_MS, undefined, () => {
       void answer
-        .then((late) => this.#save(conformedBy(this.#provider, late), marked, sentAt))
+        .then((late) => this.#save(conformedBy(this.#provider, late), marked, sentAt, true))
         .catch(() => {});
       throw new DOMException("The provider did not answer in time.", "TimeoutError");
     });
   }
 
-  async #save(response: TokenResponse, marked: OAuthToken, sentAt: number): Promise<OAuthToken | undefined> {
+  async #save(
+    response: TokenResponse,
+    marked: OAuthToken,
+    sentAt: number,
+    hadFailed: boolean,
+  ): Promise<OAuthToken | undefined> {
     const changes = changesOf(response, marked, sentAt, this.#provider);
     const saved = await this.#answers.save({ sent: marked, changes });
     if (saved.outcome === "superseded") return undefined;
@@ -239,7 +294,7 @@ export class Refresher {
         token,
       );
     }
-    if ((refreshStateOf(marked)?.failures ?? 0) > 0) this.#tell(() => this.#options.onRecovered(token));
+    if (hadFailed) this.#tell(() => this.#options.onRecovered(token));
     return token;
   }
 
@@ -273,6 +328,11 @@ export class Refresher {
     }
     const failures = (refreshStateOf(marked)?.failures ?? 0) + 1;
     const waitMs = this.#pauseOf(error, kind, failures, progress);
+    if (this.#mayRepeat(kind, waitMs, progress)) {
+      progress.failures = failures;
+      await pause(waitMs);
+      return undefined;
+    }
     const notBefore = Date.now() + waitMs;
     const kept = await this.#keepState(marked, {
       status: kind === "login" ? "login-required" : "failing",
@@ -282,10 +342,6 @@ export class Refresher {
       ...(kind === "login" ? {} : { notBefore }),
       failure,
     });
-    if (kept !== undefined && this.#mayRepeat(kind, waitMs, progress)) {
-      await pause(waitMs);
-      return undefined;
-    }
     const thrown = errorOfFailure(failure, marked, kind === "login" ? undefined : notBefore);
     if (kind === "login") this.#tell(() => this.#options.onLoginRequired(kept ?? marked, thrown));
     throw thrown;
@@ -371,8 +427,16 @@ function isKnown({ own, waitedFor }: Progress, { attempt }: RefreshState): boole
   return own.has(attempt) || waitedFor.has(attempt);
 }
 
-function isLostLease(error: unknown): boolean {
-  return isTokenStoreError(error) && error.code === "ERR_LOCK_LOST";
+function isCode(error: unknown, code: TokenStoreErrorCode): boolean {
+  return isTokenStoreError(error) && error.code === code;
+}
+
+function tooLate(id: string, timeoutMs: number): TokenStoreError {
+  return new TokenStoreError(
+    "ERR_PROVIDER",
+    `There was no new access token within ${timeoutMs} ms. The refresh goes on, and its answer will be saved. Try again.`,
+    { retryable: true, id },
+  );
 }
 
 function attemptOf(marked: OAuthToken): string {

@@ -276,9 +276,7 @@ export class TokenManager {
       const { done, isEarly } = current ?? this.#fly(id, token, wanted, false);
       try {
         const waitMs = Math.max(0, until - performance.now());
-        const result = await waitFor(done, waitMs, signal, () =>
-          this.#refresher.afterWait(order, this.#tooLate(id)),
-        );
+        const result = await waitFor(done, waitMs, signal, () => this.#refresher.afterWait(order));
         // It may be what somebody with smaller wishes waited for.
         if (current === undefined || freshnessOf(result, wanted, Date.now()) !== "stale") return result;
       } catch (error) {
@@ -300,15 +298,6 @@ export class TokenManager {
     const flight: Flight = { done, isEarly };
     this.#flights.set(id, flight);
     return flight;
-  }
-
-  #tooLate(id: string): TokenStoreError {
-    return new TokenStoreError(
-      "ERR_PROVIDER",
-      `There was no new access token within ${this.#options.timeoutMs} ms. The refresh goes on, and its answer will ` +
-        "be saved. Try again.",
-      { retryable: true, id },
-    );
   }
 
   #find(user: User | undefined): Promise<OAuthToken | null> {
