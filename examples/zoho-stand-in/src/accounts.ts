@@ -37,14 +37,30 @@ export class Accounts {
     const login = known.get(value);
     if (login === undefined) return { error: "invalid_code" };
     if (login.clientId !== field("client_id")) return { error: "invalid_client" };
-    const accessToken = newToken();
-    this.#accessTokens.set(accessToken, { login, endsAt: Date.now() + lifetimeMs });
+    const accessToken = this.#accessTokenOf(login, lifetimeMs);
     const answer = { access_token: accessToken, token_type: "Bearer", expires_in: lifetimeMs / 1000 };
     if (isRefresh) return answer;
     this.#codes.delete(value);
-    const refreshToken = newToken();
-    this.#refreshTokens.set(refreshToken, login);
-    return { ...answer, refresh_token: refreshToken };
+    return { ...answer, refresh_token: this.#refreshTokenOf(login) };
+  }
+
+  /** The tokens of a person who has logged in. */
+  login(login: Login, lifetimeMs: number): { accessToken: string; refreshToken: string; expiresAt: number } {
+    const expiresAt = Date.now() + lifetimeMs;
+    const accessToken = this.#accessTokenOf(login, lifetimeMs);
+    return { accessToken, refreshToken: this.#refreshTokenOf(login), expiresAt };
+  }
+
+  #accessTokenOf(login: Login, lifetimeMs: number): string {
+    const token = newToken();
+    this.#accessTokens.set(token, { login, endsAt: Date.now() + lifetimeMs });
+    return token;
+  }
+
+  #refreshTokenOf(login: Login): string {
+    const token = newToken();
+    this.#refreshTokens.set(token, login);
+    return token;
   }
 
   /** Revokes a refresh token, and the access tokens that it gave. */

@@ -7,6 +7,8 @@ import { Accounts, type Person } from "./accounts.js";
 export interface ZohoOptions {
   /** How long an access token lasts, in milliseconds; an hour by default, as with Zoho. */
   readonly lifetimeMs?: number;
+  /** How long the token endpoint takes to answer, in milliseconds; 0 by default. */
+  readonly latencyMs?: number;
 }
 
 export interface ZohoStandIn {
@@ -27,6 +29,8 @@ export interface ZohoStandIn {
   isUserHidden: boolean;
   /** A grant token, as the API console gives one: good for one exchange, by this client. */
   grant(clientId: string, person: Person): string;
+  /** The tokens of a person who has logged in with this client, in the words of a store. */
+  login(clientId: string, person: Person): { accessToken: string; refreshToken: string; expiresAt: number };
   /** Revokes all refresh tokens of a person. */
   revokeAll(email: string): void;
   stop(): Promise<void>;
@@ -77,9 +81,10 @@ export async function startZoho(options: ZohoOptions = {}): Promise<ZohoStandIn>
     requests,
     served,
     lifetimeMs: options.lifetimeMs ?? 3_600_000,
-    latencyMs: 0,
+    latencyMs: options.latencyMs ?? 0,
     isUserHidden: false,
     grant: (clientId: string, person: Person) => accounts.issueCode(clientId, person),
+    login: (clientId: string, person: Person) => accounts.login({ clientId, person }, zoho.lifetimeMs),
     revokeAll: (email: string) => accounts.revokeAll(email),
     stop: async () => {
       server.closeAllConnections();

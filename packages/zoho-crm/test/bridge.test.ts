@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { MemoryTokenStore } from "@tokenkeep/memory";
 import * as sdk from "@zohocrm/typescript-sdk-8.0";
 import { beforeEach, describe, expect, it } from "vitest";
@@ -47,6 +48,13 @@ it("refuses what is no class, and what is no store", () => {
   expect(() => zohoTokenStore(store, { UserSignature } as never)).toThrowError(invalid);
   expect(() => zohoTokenStore({} as never, { OAuthToken, UserSignature })).toThrowError(invalid);
   expect(() => zohoTokenStore(store, undefined as never)).toThrowError(invalid);
+});
+
+it("refuses the 2.1 SDK, naming the version", async () => {
+  const old = createRequire(import.meta.url)("@zohocrm/typescript-sdk-2.1");
+  expect(() => zohoTokenStore(store, old)).toThrowError(
+    expect.objectContaining({ code: "ERR_INVALID_OPTIONS", message: expect.stringContaining("version 2.1") }),
+  );
 });
 
 it("is an instance of the SDK's TokenStore, given as a class or as the Node.js SDK's module", () => {

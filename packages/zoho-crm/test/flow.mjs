@@ -1,5 +1,6 @@
 // One program of a user of the SDK, as a process of its own: `node flow.mjs <json>`. It runs the steps that it is
 // given, with the SDK and the store that it is given, and prints what they gave.
+import { once } from "node:events";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { TokenStoreError } from "@tokenkeep/core";
@@ -77,7 +78,9 @@ const run = {
   // until the test says so
   wait: async () => {
     console.log("ready");
-    for await (const _ of process.stdin);
+    process.stdin.resume();
+    await once(process.stdin, "data");
+    process.stdin.pause();
   },
   remove: () => token.remove(),
   // without what the README says of LOCAL, unless told so

@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { EventEmitter, once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { SdkName } from "./sdks.js";
 
@@ -33,57 +34,49 @@ export interface Program {
 
 const FLOW = fileURLToPath(new URL("./flow.mjs", import.meta.url));
 
-/** A program in a process of its own. */
-export interface Running {
-  /** Resolves once it has printed `ready`, which the step `wait` does. */
-  readonly ready: Promise<void>;
-  /** Lets a program that waits go on. */
-  go(): void;
+/** Steps of the SDK's in a process of their own. */
+export class Running {
   /** What each step gave. */
   // biome-ignore lint/suspicious/noExplicitAny: what a step gives is known by who asked for it
   readonly results: Promise<any[]>;
-}
+  readonly #child;
+  readonly #changed = new EventEmitter();
+  #output = "";
+  #errors = "";
 
-/** Starts steps of the SDK's in a process of their own. */
-export function start(program: Program): Running {
-  const child = spawn(process.execPath, [FLOW, JSON.stringify(program)], { stdio: ["pipe", "pipe", "pipe"] });
-  let output = "";
-  let errors = "";
-  const ready = withResolvers<void>();
-  const results = withResolvers<unknown[]>();
-  ready.promise.catch(() => {}); // most programs don't wait
-  child.stdout.setEncoding("utf8").on("data", (text: string) => {
-    output += text;
-    if (/^ready$/m.test(output)) ready.resolve();
-  });
-  child.stderr.setEncoding("utf8").on("data", (text: string) => {
-    errors += text;
-  });
-  child.on("close", (code) => {
-    const error = new Error(`the program ended with ${code}: ${errors}`);
-    ready.reject(error);
-    if (code === 0) results.resolve(JSON.parse(output.trim().split("\n").at(-1) ?? ""));
-    else results.reject(error);
-  });
-  return {
-    ready: ready.promise,
-    go: () => child.stdin.end(),
-    results: results.promise,
-  };
+  constructor(program: Program) {
+    this.#child = spawn(process.execPath, [FLOW, JSON.stringify(program)]);
+    this.#child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      this.#output += text;
+      this.#changed.emit("output");
+    });
+    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#errors += text;
+    });
+    this.results = once(this.#child, "close").then(([code]) => {
+      this.#changed.emit("output");
+      if (code !== 0) throw new Error(`The program ended with ${code}: ${this.#errors}`);
+      return JSON.parse(this.#output.trim().split("\n").at(-1) ?? "");
+    });
+    this.results.catch(() => {}); // reported to whoever asks for them
+  }
+
+  /** Resolves once the program has come to its step `wait` for the nth time. */
+  async waits(times: number): Promise<void> {
+    while ((this.#output.match(/^ready$/gm)?.length ?? 0) < times) {
+      if (this.#child.exitCode !== null) throw new Error(`The program ended: ${this.#errors}`);
+      await once(this.#changed, "output");
+    }
+  }
+
+  /** Lets a program that waits go on. */
+  go(): void {
+    this.#child.stdin.write("go\n");
+  }
 }
 
 /** Runs steps of the SDK's in a process of their own. @returns what each step gave */
 // biome-ignore lint/suspicious/noExplicitAny: as above
 export function run(program: Program): Promise<any[]> {
-  return start(program).results;
-}
-
-// Node.js 20 does not have Promise.withResolvers
-function withResolvers<T>() {
-  let resolve: (value: T) => void = () => {};
-  let reject: (error: unknown) => void = () => {};
-  const promise = new Promise<T>((...both) => {
-    [resolve, reject] = both;
-  });
-  return { promise, resolve, reject };
+  return new Running(program).results;
 }

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { isTokenStoreError, type OAuthToken, type TokenInput, type TokenStore } from "@tokenkeep/core";
 import type { Problem } from "../formats/columns.js";
 import { isCompatible, type JoinedToken, joinRows } from "../formats/join.js";
@@ -65,6 +66,8 @@ export async function importTokens(
       if (!isRefusal(result) || result.isFinal) done.push(each);
       if (done.length < BATCH && each !== joined.tokens.at(-1)) continue;
       await before.add(done.flatMap((token) => token.rows));
+      // stores that answer at once would keep the lease from being renewed
+      await nextTurn();
       done = [];
     }
     const left = problems.length - unreadable.length - joined.problems.length;
