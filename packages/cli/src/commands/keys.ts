@@ -1,0 +1,68 @@
+import { generateKey, keysInUse, rekey } from "@tokenkeep/core";
+import { confirm } from "../confirm.js";
+import { type ChangeFlags, type Context, withStore } from "../context.js";
+import { CommandError, UsageError } from "../errors.js";
+import { counted, escaped } from "../text.js";
+
+/** Prints a new key. */
+export async function keygen(id: string | undefined, { output }: Context): Promise<void> {
+  await output.data(generateKey(id ?? new Date().toISOString().slice(0, 10)));
+}
+
+/** The options of `rekey`. */
+export interface RekeyFlags extends ChangeFlags {
+  readonly to?: string | undefined;
+  readonly plaintext?: boolean | undefined;
+}
+
+/** Seals every record with the first key that seals, while programs run. */
+export async function rekeyStore(flags: RekeyFlags, { output, signal }: Context): Promise<void> {
+  if (flags.to !== undefined && flags.to !== "plaintext")
+    throw new UsageError('--to must be "plaintext", or left out.');
+  if (flags.to === "plaintext" && !flags.plaintext && !flags.dryRun) {
+    throw new UsageError("This stores every secret in plaintext. Repeat the command with --plaintext.");
+  }
+  await withStore(flags, "existing", async ({ store, label }) => {
+    const before = await keysInUse(store);
+    if (flags.dryRun) {
+      if (flags.json) return output.json({ ...before, dryRun: true });
+      return output.data(
+        `${label}: ${counted(before.records, "record")}; ${usage(before)}. Nothing was changed.`,
+      );
+    }
+    await confirm(`Seal ${counted(before.records, "record")} of ${label} again?`, flags);
+    const report = await rekey(store, {
+      signal,
+      ...(flags.to === "plaintext" && { to: "plaintext" as const }),
+      onProgress: ({ records, changed }) =>
+        output.progress(
+          `${records.toLocaleString("en")} of ${before.records.toLocaleString("en")} read, ${changed} sealed`,
+        ),
+    });
+    output.end();
+    if (flags.json) await output.json(report);
+    else {
+      await output.data(`${counted(report.changed, "record")} sealed again; ${usage(report.inUse)}.`);
+      for (const { id, message } of report.unreadable)
+        await output.data(`not opened: ${escaped(id)}: ${escaped(message)}`);
+      if (report.isComplete) await output.data("Complete: no record needs another key any more.");
+    }
+    if (!report.isComplete)
+      throw new CommandError("Not complete. Look at the records above, and run rekey again.");
+  });
+}
+
+function usage({
+  keys,
+  plaintext,
+  damaged,
+}: {
+  keys: Readonly<Record<string, number>>;
+  plaintext: number;
+  damaged: number;
+}): string {
+  const parts = Object.entries(keys).map(([id, count]) => `${count} with the key ${escaped(id)}`);
+  if (plaintext > 0) parts.push(`${plaintext} in plaintext`);
+  if (damaged > 0) parts.push(`${damaged} damaged`);
+  return parts.length === 0 ? "no secrets" : parts.join(", ");
+}

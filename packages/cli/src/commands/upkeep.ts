@@ -1,0 +1,48 @@
+import { TokenManager } from "@tokenkeep/oauth2";
+import { type ChangeFlags, type Context, withStore } from "../context.js";
+import { CommandError, UsageError } from "../errors.js";
+import { type ProviderFlags, providerFrom } from "../provider.js";
+import { counted, parseDuration } from "../text.js";
+
+/** The options of `refresh`. */
+export interface RefreshFlags extends ChangeFlags, ProviderFlags {
+  readonly idle?: string | undefined;
+}
+
+/** Refreshes grants that were idle for long, so that they don't lapse. */
+export async function refresh(flags: RefreshFlags, { output, signal }: Context): Promise<void> {
+  if (flags.idle === undefined) throw new UsageError("Give --idle, such as --idle 30d.");
+  const idleMs = parseDuration("--idle", flags.idle);
+  const provider = providerFrom(flags);
+  await withStore(flags, "existing", async ({ store }) => {
+    if (flags.dryRun) {
+      let due = 0;
+      for await (const token of store.tokens()) {
+        signal.throwIfAborted();
+        if (token.refreshToken !== null && Date.now() - token.savedAt! > idleMs) due++;
+      }
+      if (flags.json) return output.json({ due, dryRun: true });
+      return output.data(`${counted(due, "grant")} would be refreshed.`);
+    }
+    const tokens = new TokenManager(store, provider);
+    try {
+      const { refreshed, failed } = await tokens.keepAlive({ idleMs, signal });
+      if (flags.json) await output.json({ refreshed, failed });
+      else await output.data(`${counted(refreshed, "grant")} refreshed, ${failed} failed.`);
+      if (failed > 0)
+        throw new CommandError("Some grants could not be refreshed. tokenkeep list shows their state.");
+    } finally {
+      await tokens.close();
+    }
+  });
+}
+
+/** Creates what is missing and migrates an older schema. */
+export async function migrate(flags: ChangeFlags, { output }: Context): Promise<void> {
+  const open = flags.dryRun ? "existing" : "create";
+  await withStore(flags, open, async ({ store, label }) => {
+    for await (const _token of store.tokens()) break; // the first call opens the store, and with it the schema
+    if (flags.json) await output.json({ store: label, current: true, dryRun: flags.dryRun === true });
+    else await output.data(`${label}: the schema is current.`);
+  });
+}
