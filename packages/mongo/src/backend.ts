@@ -49,12 +49,12 @@ export class MongoBackend implements Backend {
   #generation = NO_GENERATION;
 
   constructor(settings: Settings) {
-    const { client, db, collection, collectionOptions, common } = settings;
+    const { client, collection, common } = settings;
     this.#settings = settings;
     this.secrets = settings.secrets;
     this.#layout = new Layout(common.namespace ?? "");
-    this.#connection = new Connection(client, db);
-    this.#collection = db.collection<StoredDocument>(collection, collectionOptions);
+    this.#connection = new Connection(client);
+    this.#collection = collection;
     this.#schema = new Schema(this.#connection, this.#collection, this.#layout);
     this.leases = new MongoLeases(this.#connection, this.#collection, this.#layout);
   }

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { isTokenStoreError } from "@tokenkeep/core";
 import type { Deadline } from "@tokenkeep/core/backend";
-import type { Abortable, Db, MongoClient, OperationOptions, TopologyDescription } from "mongodb";
+import type { Abortable, MongoClient, OperationOptions, TopologyDescription } from "mongodb";
 import { isDuplicate, isTransient, isUnapplied, isUnsent, toStoreError } from "./errors.js";
 
 /** The longest pause before a request is sent again, in milliseconds. */
@@ -14,16 +14,14 @@ const MAX_PAUSE_MS = 250;
  */
 export type RequestOptions = OperationOptions & Abortable;
 
-/** Requests to one database, each within its deadline. */
+/** Requests through one client, each within its deadline. */
 export class Connection {
   readonly #client: MongoClient;
-  readonly #db: Db;
   readonly #servers: Servers;
   readonly #inDoubt = new WeakSet<Deadline>();
 
-  constructor(client: MongoClient, db: Db) {
+  constructor(client: MongoClient) {
     this.#client = client;
-    this.#db = db;
     this.#servers = Servers.of(client);
   }
 
@@ -70,8 +68,8 @@ export class Connection {
     send: (options: RequestOptions) => Promise<T>,
   ): Promise<T> {
     for (let attempt = 1; ; attempt++) {
+      await this.#untilReachable(deadline);
       try {
-        await this.#untilReachable(deadline);
         return await send({ signal: deadline.signal });
       } catch (error) {
         if (isTokenStoreError(error) || deadline.isOver || !mayRepeat(error)) throw error;
@@ -82,13 +80,20 @@ export class Connection {
     }
   }
 
-  // The driver waits for a server inside of each operation, where nobody knows whether it was sent. So while there is
-  // none, a ping waits for it instead.
+  // The driver waits for a server inside of each operation, and nobody sees when it is sent. So while there is no
+  // server, a ping waits instead.
   async #untilReachable(deadline: Deadline): Promise<void> {
-    if (this.#servers.problem !== undefined) {
-      const ping = () =>
-        this.#db.command({ ping: 1 }, { readPreference: "primary", signal: deadline.signal });
-      await this.#servers.whileBlocked(deadline, ping);
+    const options = { readPreference: "primary", signal: deadline.signal } as const;
+    const ping = () => this.#client.db().command({ ping: 1 }, options);
+    for (let attempt = 1; this.#servers.problem !== undefined; attempt++) {
+      try {
+        await this.#servers.whileBlocked(deadline, ping);
+        break;
+      } catch (error) {
+        if (isTokenStoreError(error) || !isTransient(error)) throw error;
+      }
+      await pause(attempt);
+      deadline.check();
     }
     deadline.blockedBy(undefined);
     deadline.check();
@@ -130,12 +135,9 @@ class Servers {
 
 function problemOf({ type, servers }: TopologyDescription): unknown {
   const all = [...servers.values()];
-  const takesWrites = (server: string) => /^(Standalone|RSPrimary|Mongos|LoadBalancer)$/.test(server);
   // A client with directConnection talks to its one server, whatever that is.
-  const isReachable = all.some((server) =>
-    type === "Single" ? server.type !== "Unknown" : takesWrites(server.type),
-  );
-  if (isReachable) return undefined;
+  const takesWrites = type === "Single" ? /^(?!Unknown)/ : /^(Standalone|RSPrimary|Mongos|LoadBalancer)$/;
+  if (all.some((server) => takesWrites.test(server.type))) return undefined;
   return all.find(({ error }) => error !== null)?.error ?? "none of the servers is a primary";
 }
 

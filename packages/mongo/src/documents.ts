@@ -55,6 +55,8 @@ export interface RecordDocument extends StoredDocument {
 
 export const SCHEMA_ID = "~schema";
 export const SCHEMA_VERSION = 1;
+/** The `_id` of a namespace. */
+export const SPACE_ID: RegExp = /^~space\.[\w-]{43}$/;
 /** The `_id` of a lock. */
 export const LOCK_ID: RegExp = /^lock\.[\w-]{43}$/;
 /** The `_id` of a record. */

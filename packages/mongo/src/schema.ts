@@ -11,6 +11,7 @@ import {
   RECORD_ID,
   SCHEMA_ID,
   SCHEMA_VERSION,
+  SPACE_ID,
   type StoredDocument,
 } from "./documents.js";
 import { isDuplicate, isUnknownAnswer } from "./errors.js";
@@ -109,7 +110,7 @@ export class Schema {
   }
 
   async #refuseForeign(send: Send): Promise<void> {
-    const foreign: Document = { $nor: [{ _id: LOCK_ID }, { _id: RECORD_ID }, { _id: /^~s/ }] };
+    const foreign: Document = { $nor: [{ _id: LOCK_ID }, { _id: RECORD_ID }, { _id: SPACE_ID }, { _id: SCHEMA_ID }] };
     const found = await send((options) => this.#collection.findOne(foreign, options));
     if (found === null) return;
     throw schemaError(
@@ -120,12 +121,14 @@ export class Schema {
   // If the collection is dropped while the store is in use, saves under way make it again, without indexes. What they
   // stored belongs to generations of before the drop, which never come back.
   async #removeLeftovers(send: Send): Promise<void> {
-    const records: Document = { _id: RECORD_ID };
-    const generations = await send((options) => this.#collection.distinct("generation", records, options));
-    // Another process may have set up since, and a generation be its own.
-    if (generations.length === 0 || (await this.#isSetUp(send))) return;
-    const leftovers = { ...records, generation: { $in: generations } };
-    await send((options) => this.#collection.deleteMany(leftovers, options));
+    const generationsOf = (_id: RegExp) =>
+      send((options) => this.#collection.distinct("generation", { _id } as Document, options));
+    const generations = await generationsOf(RECORD_ID);
+    if (generations.length === 0) return;
+    // Another process may have set up meanwhile: in this order, since a namespace is there before its records.
+    const current = new Set(await generationsOf(SPACE_ID));
+    const old = { _id: RECORD_ID, generation: { $in: generations.filter((one) => !current.has(one)) } };
+    await send((options) => this.#collection.deleteMany(old as Document, options));
   }
 
   async #insertOnce(document: StoredDocument, send: Send): Promise<void> {

@@ -1,4 +1,4 @@
 import { describeOnServer } from "@tokenkeep/test-servers";
-import { registerKitOn } from "./kit.js";
+import { registerKitOn } from "./support.js";
 
-await describeOnServer("ferretdb", registerKitOn);
+await describeOnServer("ferretdb", (server) => registerKitOn(server));

@@ -1,4 +1,4 @@
-import { registerKitOn } from "./kit.js";
 import { describeOnReplicaSet } from "./replica-set.js";
+import { registerKitOn } from "./support.js";
 
-await describeOnReplicaSet(registerKitOn);
+await describeOnReplicaSet((server) => registerKitOn(server));

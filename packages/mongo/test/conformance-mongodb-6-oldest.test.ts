@@ -1,0 +1,6 @@
+import { vi } from "vitest";
+import { registerKitWithDriver } from "./drivers.js";
+
+vi.mock("mongodb", () => import("mongodb-6-oldest"));
+
+await registerKitWithDriver("mongodb-6-oldest");

@@ -1,0 +1,52 @@
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { type AddressInfo, createServer } from "node:net";
+import { promisify } from "node:util";
+import { describeOnServer } from "@tokenkeep/test-servers";
+import { expect, it } from "vitest";
+import { registerKitOn } from "./support.js";
+
+const run = promisify(execFile);
+
+/**
+ * The kit on FerretDB with another version of the driver. The test file mocks `mongodb` by it, for this process.
+ * @param driver the name of the version in `package.json`
+ * @param only the sections of the contract to check; all by default
+ */
+export async function registerKitWithDriver(driver: string, only?: readonly string[]): Promise<void> {
+  await describeOnServer("ferretdb", async (server) => {
+    process.env.TOKENKEEP_MONGO_TEST_URL = server.url;
+    process.env.TOKENKEEP_MONGO_TEST_DRIVER = driver;
+    const module = new URL("./driver.mjs", import.meta.url);
+
+    it(`the clients of this process and of others are of ${driver}`, async () => {
+      const { version } = await manifestOf(driver);
+      const { default: stores } = await import(module.href);
+      // What the driver says of itself to a server that only listens.
+      let hello = "";
+      const listener = createServer((socket) =>
+        socket.on("data", (data) => (hello += data.toString("latin1"))),
+      );
+      await new Promise<void>((resolve) => listener.listen(0, "127.0.0.1", resolve));
+      const url = `mongodb://127.0.0.1:${(listener.address() as AddressInfo).port}/`;
+      const store = stores.open({ id: "version", directory: "" }, { url, timeoutMs: 300 });
+      await expect(store.findTokenById("x")).rejects.toMatchObject({ code: "ERR_UNAVAILABLE" });
+      await store.close();
+      listener.close();
+      expect(hello).toContain(version);
+
+      const program = `await import(${JSON.stringify(module)}); console.log(import.meta.resolve("mongodb"));`;
+      const cwd = new URL(".", import.meta.url);
+      const child = await run(process.execPath, ["--input-type=module", "--eval", program], { cwd });
+      expect(child.stdout).toContain(`mongodb@${version}`);
+    });
+
+    await registerKitOn(server, module, only);
+  });
+}
+
+/** The `package.json` of an installed driver. */
+export async function manifestOf(driver: string): Promise<{ version: string }> {
+  const url = new URL(`../node_modules/${driver}/package.json`, import.meta.url);
+  return JSON.parse(await readFile(url, "utf8"));
+}
