@@ -41,6 +41,10 @@ export class OddProvider {
   secret = "client-secret";
   /** What to do with the next requests, one each. */
   readonly next: Step[] = [];
+  /** Called when a request has arrived, before it is served. */
+  onRequest: (user: string | undefined) => void | Promise<void> = () => {};
+  /** Called once the grant was used, before the answer is sent. */
+  onUsed: (user: string) => void | Promise<void> = () => {};
   /** What to do with every request, after those. */
   always: Step | undefined;
   /** The API answers 401 to every token. */
@@ -140,6 +144,7 @@ export class OddProvider {
       authorization,
     };
     this.requests.push(seen);
+    await this.onRequest(grant?.user);
     const step = this.next.shift() ?? this.always ?? {};
     if (step.delayMs !== undefined) await delay(step.delayMs);
     if (step.cut === "before") {
@@ -169,6 +174,7 @@ export class OddProvider {
     }
     seen.outcome = "ok";
     const answer = this.#answer(grant);
+    await this.onUsed(grant.user);
     if (step.cut === "after") {
       seen.outcome = "lost";
       return void response.destroy();

@@ -28,7 +28,9 @@ const orders = {
     const end = performance.now() + ms;
     const statuses = {};
     while (performance.now() < end) {
-      const { status } = await api(url);
+      const response = await api(url);
+    await response.text();
+    const { status } = response;
       statuses[status] = (statuses[status] ?? 0) + 1;
       await new Promise((done) => setTimeout(done, 20));
     }
