@@ -13,14 +13,25 @@ const storeUrl =
     : Object.assign(new URL(url), { hostname: "127.0.0.1", port: String(proxy.port) }).href;
 const options = (space) => ({ schema: space.id, clientOptions: { max: 4 } });
 
+async function query(text, rowMode) {
+  const client = new pg.Client(url);
+  await client.connect();
+  try {
+    return await client.query({ text, rowMode });
+  } finally {
+    await client.end();
+  }
+}
+
 export default {
   name: "postgres",
   open: (space, more) => new PostgresTokenStore({ url: storeUrl, ...options(space), ...more }),
-  destroy: async (space) => {
-    const client = new pg.Client(url);
-    await client.connect();
-    await client.query(`DROP SCHEMA IF EXISTS ${space.id} CASCADE`);
-    await client.end();
+  destroy: (space) => query(`DROP SCHEMA IF EXISTS ${space.id} CASCADE`),
+  dump: async (space) => {
+    const tokens = "convert_from(namespace, 'UTF8'), convert_from(id, 'UTF8'), t";
+    const { rows } = await query(`SELECT ${tokens} FROM ${space.id}.tokenkeep t`, "array");
+    const locks = await query(`SELECT l FROM ${space.id}.tokenkeep_locks l`, "array");
+    return [...rows, ...locks.rows].flat().join("\n");
   },
   client: {
     open: () => new pg.Pool({ connectionString: storeUrl, max: 4 }),
