@@ -21,7 +21,8 @@ export interface Cursor {
  * Methods may throw whatever the driver throws; {@link Backend.toStoreError} translates it. Each gets the
  * {@link Deadline} of the call that it serves, and sends nothing after it. A write is sent once: it may be sent
  * again only where it certainly was not applied. Reads may be repeated. What to do after a lost reply is
- * decided by core, which reads the record and compares its etag.
+ * decided by core, which reads the record and compares its etag; only a `TokenStoreError` that a write throws itself
+ * is final.
  */
 export interface Backend {
   /** For messages: `redis`, `sqlite`, … */

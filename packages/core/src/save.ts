@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend, MaybePromise } from "./backend.js";
 import type { GivenFields } from "./checks.js";
 import type { Deadline } from "./deadline.js";
-import { TokenStoreError } from "./errors.js";
+import { isTokenStoreError, TokenStoreError } from "./errors.js";
 import { keysOf, type Lookup, lookupsFor, uniqueLookups } from "./lookups.js";
 import type { TokenFields } from "./properties.js";
 import { makeRecord, type TokenRecord } from "./record.js";
@@ -164,6 +164,8 @@ async function writeOnce(writing: Writing, id: string, write: ConditionalWrite):
         throw known;
       }
       doubt ??= known;
+      // The backend itself knows that something is missing, such as replicas that have the write.
+      if (isTokenStoreError(error)) throw doubt;
     }
     deadline.doubt();
     let stored: TokenRecord | undefined;
