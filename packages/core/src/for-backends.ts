@@ -5,8 +5,8 @@
 export type { Backend, Cursor, Leases, MaybePromise } from "./backend.js";
 export { BaseTokenStore } from "./base-token-store.js";
 export { Deadline, isPromise } from "./deadline.js";
-export { type StoredRecord, storedRecords } from "./encryption/rekey.js";
 export { type StoredAccess, storedAccessOf } from "./encryption/stored-access.js";
+export { type StoredRecord, storedRecords } from "./encryption/stored-records.js";
 export {
   codeOf,
   type ErrorRule,

@@ -1,6 +1,7 @@
 // The form of a sealed value. docs/encryption.md describes it byte by byte; its bytes never change.
 import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
-import { expand, type MasterKey } from "./master-key.js";
+import { expand } from "./hkdf.js";
+import type { MasterKey } from "./master-key.js";
 
 /** What a sealed value begins with. */
 const SEALED = "tokenkeep1:";

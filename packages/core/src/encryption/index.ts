@@ -1,10 +1,8 @@
 // What @tokenkeep/core exports of encryption.
-export { generateKey, type KeyMaterial } from "./key-material.js";
+export { generateKey, type KeyMaterial, type SecretKey } from "./key-material.js";
 export type { EncryptionKey, EncryptionOptions } from "./options.js";
 export { keysFromEnvironment, keysFromFile, parseKeys } from "./parse-keys.js";
 export {
-  type KeysInUse,
-  keysInUse,
   type RekeyOptions,
   type RekeyProgress,
   type RekeyReport,
@@ -14,3 +12,4 @@ export {
   type VerifyReport,
   verify,
 } from "./rekey.js";
+export { type KeysInUse, keysInUse } from "./stored-records.js";

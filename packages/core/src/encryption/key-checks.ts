@@ -7,7 +7,8 @@ import { NO_FIELDS } from "../properties.js";
 import type { TokenRecord } from "../record.js";
 import { chain } from "./chain.js";
 import { parseEnvelope, plaintextIn, ValueKeys } from "./envelope.js";
-import { checkValueOf, type MasterKey } from "./master-key.js";
+import { checkValueOf } from "./hkdf.js";
+import type { MasterKey } from "./master-key.js";
 import { SEALED_PROPERTIES } from "./sealed-records.js";
 
 /** The id of the record that holds the check values. No token has it: an empty id counts as not given. */

@@ -1,7 +1,19 @@
 import { KeyObject, randomBytes } from "node:crypto";
+import { invalidOption } from "../options.js";
+
+/** The used part of a secret `KeyObject` of `node:crypto`, whose types a project may not have. */
+export interface SecretKey {
+  /** `secret`. */
+  readonly type: string;
+  /**
+   * Gives the bytes.
+   * @returns the bytes of the key
+   */
+  export(): Uint8Array;
+}
 
 /** The bytes of a key: 32 bytes, their base64 (44 characters), or a secret `KeyObject`. */
-export type KeyMaterial = Uint8Array | string | KeyObject;
+export type KeyMaterial = Uint8Array | string | SecretKey;
 
 /** The length of a key, in bytes. */
 export const KEY_BYTES = 32;
@@ -43,10 +55,11 @@ export function keyBytes(material: unknown): Buffer | string {
  * One entry of the form that {@link parseKeys} reads, with a new random key.
  * @param id the key's id, such as "2026-11"
  * @returns `id:base64`
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function generateKey(id: string): string {
   const problem = keyIdProblem(id);
-  if (problem !== undefined) throw new RangeError(problem);
+  if (problem !== undefined) throw invalidOption(`${problem}.`);
   return `${id}:${randomBytes(KEY_BYTES).toString("base64")}`;
 }
 

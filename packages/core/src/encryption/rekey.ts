@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-import type { Cursor } from "../backend.js";
 import { isTokenStoreError, type TokenStoreErrorCode } from "../errors.js";
 import { checkOptionNames, invalidOption } from "../options.js";
 import type { TokenRecord } from "../record.js";
@@ -7,15 +5,14 @@ import type { TokenStore } from "../token-store.js";
 import type { MasterKey } from "./master-key.js";
 import { keyIdsIn } from "./sealed-records.js";
 import { type StoredAccess, storedAccessOf } from "./stored-access.js";
+import { type KeysInUse, keysInUse, needsOnly, pages, patiently } from "./stored-records.js";
 
-/** How many records are read at a time, and how many are written at a time. */
-const PAGE = 256;
+/** How many records are written at a time. */
 const AT_ONCE = 8;
 /** Processes that seal with the old key meanwhile make another pass necessary, but not for ever. */
 const MOST_PASSES = 5;
-/** How often a call that found the backend away is made again, and how many failures a report names. */
-const MOST_ATTEMPTS = 6;
-const MOST_FAILURES = 100;
+/** How many unreadable records a report names. */
+const MOST_NAMED = 100;
 /** How long the backend may take to clean its files, in milliseconds. */
 const COMPACT_MS = 3_600_000;
 
@@ -53,18 +50,6 @@ export interface UnreadableRecord {
   readonly property: string | undefined;
   /** What happened and what to do. */
   readonly message: string;
-}
-
-/** Which keys the records of a store need. */
-export interface KeysInUse {
-  /** How many records there are. */
-  readonly records: number;
-  /** How many records need the key with this id. */
-  readonly keys: Readonly<Record<string, number>>;
-  /** How many records have a value in plaintext. */
-  readonly plaintext: number;
-  /** How many records have a value that names no key: it is damaged, or a later version wrote it. */
-  readonly damaged: number;
 }
 
 /** What {@link rekey} did. */
@@ -124,7 +109,7 @@ export async function rekey(store: TokenStore, options: RekeyOptions = {}): Prom
         const some = old.slice(at, at + AT_ONCE).map((record) => resealOne(access, record, key));
         for (const outcome of await Promise.all(some)) {
           if (outcome === "changed") changed++;
-          else if (outcome !== "unneeded" && unreadable.length < MOST_FAILURES) unreadable.push(outcome);
+          else if (outcome !== "unneeded" && unreadable.length < MOST_NAMED) unreadable.push(outcome);
         }
       }
       records += page.length;
@@ -158,58 +143,12 @@ export async function verify(store: TokenStore, options: VerifyOptions = {}): Pr
   for await (const page of pages(access, options.signal)) {
     for (const record of page) {
       const problem = await openWith(access, record, target);
-      if (problem !== undefined) unreadable.push(problem);
+      if (problem !== undefined && unreadable.length < MOST_NAMED) unreadable.push(problem);
     }
     records += page.length;
     await options.onProgress?.({ pass: 1, records, changed: 0 });
   }
-  return { isComplete: unreadable.length === 0, records, unreadable: unreadable.slice(0, MOST_FAILURES) };
-}
-
-/**
- * Counts the records by the keys that they need. A key of which none is counted can go.
- * @param store any store; it needs no keys for this
- * @returns the counts
- * @throws TokenStoreError as any call of the store
- */
-export async function keysInUse(store: TokenStore): Promise<KeysInUse> {
-  const keys: Record<string, number> = Object.create(null);
-  const counts = { records: 0, plaintext: 0, damaged: 0 };
-  for await (const page of pages(storedAccessOf(store), undefined)) {
-    counts.records += page.length;
-    for (const record of page) {
-      for (const id of keyIdsIn(record)) {
-        if (id === null) counts.plaintext++;
-        else if (id === undefined) counts.damaged++;
-        else keys[id] = (keys[id] ?? 0) + 1;
-      }
-    }
-  }
-  return { ...counts, keys: { ...keys } };
-}
-
-/** A record as it is stored: secrets and metadata may be sealed. */
-export interface StoredRecord {
-  /** The record, not opened. */
-  readonly record: TokenRecord;
-  /** The ids of the keys that its values need; null for plaintext, undefined for a value that names no key. */
-  readonly keyIds: ReadonlySet<string | null | undefined>;
-}
-
-/**
- * Goes through a store in bounded memory without opening anything, for tools that have no keys.
- * @param store any store on `BaseTokenStore`
- * @param signal ends it between two pages
- * @returns every record, oldest first
- * @throws TokenStoreError as any call of the store
- */
-export async function* storedRecords(
-  store: TokenStore,
-  signal?: AbortSignal,
-): AsyncGenerator<StoredRecord, void, undefined> {
-  for await (const page of pages(storedAccessOf(store), signal)) {
-    for (const record of page) yield { record, keyIds: keyIdsIn(record) };
-  }
+  return { isComplete: unreadable.length === 0, records, unreadable };
 }
 
 async function compact(access: StoredAccess): Promise<boolean> {
@@ -225,24 +164,6 @@ async function sealingKey(access: StoredAccess): Promise<MasterKey> {
   throw invalidOption(
     "There is no key that seals: give the store the option encryption, with one without seal: false.",
   );
-}
-
-/** All records as they are stored, page by page. */
-async function* pages(
-  access: StoredAccess,
-  signal: AbortSignal | undefined,
-): AsyncGenerator<readonly TokenRecord[]> {
-  let after: Cursor | null = null;
-  for (;;) {
-    const place: Cursor | null = after;
-    const page: readonly TokenRecord[] = await patiently(access, signal, (backend, deadline) =>
-      backend.scanStored(place, PAGE, deadline),
-    );
-    if (page.length > 0) yield page;
-    const last = page[PAGE - 1];
-    if (last === undefined) return;
-    after = { createdAt: last.createdAt, id: last.id };
-  }
 }
 
 async function resealOne(
@@ -288,32 +209,10 @@ async function openWith(
   }
 }
 
-/** Whether all values of a stored record are sealed with one key; or, for null, in plaintext. */
-function needsOnly(stored: TokenRecord, keyId: string | null): boolean {
-  return [...keyIdsIn(stored)].every((id) => id === keyId);
-}
-
 /** @throws the error where it is about anything but this record */
 function unreadableRecord({ id }: TokenRecord, error: unknown): UnreadableRecord {
   if (!isTokenStoreError(error) || error.retryable) throw error;
   const { code, property, message } = error;
   if (code !== "ERR_KEY" && code !== "ERR_CORRUPT" && code !== "ERR_SCHEMA") throw error;
   return { id, code, property, message };
-}
-
-/** Makes a call again while the backend is away, as far as that may pass soon. Rekeying twice does no harm. */
-async function patiently<T>(
-  access: StoredAccess,
-  signal: AbortSignal | undefined,
-  work: Parameters<typeof access.run<T>>[0],
-): Promise<T> {
-  for (let attempt = 1; ; attempt++) {
-    signal?.throwIfAborted();
-    try {
-      return await access.run(work);
-    } catch (error) {
-      if (!isTokenStoreError(error) || !error.retryable || attempt === MOST_ATTEMPTS) throw error;
-      await sleep(2 ** attempt * 100, undefined, signal === undefined ? {} : { signal });
-    }
-  }
 }
