@@ -76,6 +76,11 @@ export function checkOptions(options: MongoTokenStoreOptions): Settings {
     throw invalidOption("clientOptions are for url. Give your own client its options where you make it.");
   }
   if (db !== undefined && database !== undefined) throw invalidOption("Give db or database, not both.");
+  // What else is no name for MongoDB, the server refuses.
+  for (const [option, name] of Object.entries({ database, collection })) {
+    const isName = name === undefined || (typeof name === "string" && name !== "" && !/[$\0]/.test(name));
+    if (!isName) throw invalidOption(`${option} must be a name that MongoDB allows.`);
+  }
   checkBorrowed("client", client, "connect");
   checkBorrowed("db", db, "collection");
   const usedClient =
@@ -97,6 +102,9 @@ const SHAPE = "mongodb://user:password@host:27017/database, or mongodb+srv://…
 
 function makeClient(url: string, options: MongoClientOptions = {}, timeoutMs: number): MongoClient {
   checkUrl(withOneHost(url), PROTOCOLS, SHAPE);
+  if (/@[^/?]*@/.test(url)) {
+    throw invalidOption(`url has more than one "@". Write one in a user or password as %40. It must be ${SHAPE}.`);
+  }
   if (typeof options !== "object" || options === null)
     throw invalidOption("clientOptions must be an object.");
   const poolSize = /[?&]maxPoolSize=/i.test(url) ? {} : { maxPoolSize: POOL_SIZE };
