@@ -30,7 +30,7 @@ export class FileLeases implements Leases {
     this.#now = now;
   }
 
-  /** @param like the file of the tokens: who may use that needs the locks too */
+  /** @param like the file of the tokens: whoever may use it needs the locks as well */
   open(path: string, like: string): void {
     this.#log = new Log(path, {
       kind: "locks",
@@ -72,17 +72,16 @@ export class FileLeases implements Leases {
     const { clock } = this.#now();
     const before = this.#watched.get(key);
     const seen = new Map<string, number>();
+    const ended: string[] = [];
     for (const term of [held, next]) {
       if (term === null || term.clock === clock) continue;
-      seen.set(term.version, before?.get(term.version) ?? performance.now());
+      const since = before?.get(term.version) ?? performance.now();
+      seen.set(term.version, since);
+      if (performance.now() - since >= term.lengthMs) ended.push(term.version);
     }
     if (seen.size > 0) this.#watched.set(key, seen);
     else this.#watched.delete(key);
-    const hasEnded = (term: Term | null) => {
-      const since = term === null ? undefined : seen.get(term.version);
-      return since !== undefined && performance.now() - since >= term!.lengthMs;
-    };
-    return [held, next].filter(hasEnded).map((term) => term!.version);
+    return ended;
   }
 
   renew(key: string, owner: string, leaseMs: number, deadline: Deadline): Promise<boolean> {
