@@ -21,7 +21,7 @@ try {
   await mkdir(project);
   const dependencies = {
     ...versionsOf(),
-    ...versionsOf(["@types/node", "@types/better-sqlite3"]),
+    ...versionsOf(["@types/node", "@types/better-sqlite3", "@types/pg"]),
     ...COMPILERS,
   };
   await writeFile(join(project, "package.json"), JSON.stringify(projectOf(tarballs, { dependencies })));

@@ -14,11 +14,17 @@ const WAYS = {
   bundler: { oldest: "5.2.2", module: "esnext", files: ["program.mts"] },
 };
 
+/** As `npm init` and `tsc --init` make a project: nothing said about libraries or types. */
+const PLAIN = ["5.8.3", "6.0.3"];
+
 const alias = (version) => `typescript-${version}`;
 
 /** The dependencies that a project needs for `checkTypes`: the old compilers. */
 export const COMPILERS = Object.fromEntries(
-  Object.values(WAYS).map(({ oldest }) => [alias(oldest), `npm:typescript@${oldest}`]),
+  [...Object.values(WAYS).map(({ oldest }) => oldest), ...PLAIN].map((version) => [
+    alias(version),
+    `npm:typescript@${version}`,
+  ]),
 );
 
 /** Type-checks a user's programs in a project that has the packages, their drivers and `COMPILERS` installed. */
@@ -42,4 +48,13 @@ export async function checkTypes(project) {
     await run(join(root, "node_modules/.bin/tsc"), ["-p", config], { cwd: project });
     console.log(`types under ${way}: clean, with TypeScript ${oldest} and the newest`);
   }
+  await copyFile(join(programs, "plain.mts"), join(project, "plain.mts"));
+  const config = join(project, "tsconfig.plain.json");
+  const compilerOptions = { module: "nodenext", target: "es2022", types: [], strict: true, noEmit: true };
+  await writeFile(config, JSON.stringify({ compilerOptions, files: ["plain.mts"] }));
+  for (const version of PLAIN) {
+    await run(process.execPath, [join(project, "node_modules", alias(version), "bin/tsc"), "-p", config]);
+  }
+  await run(join(root, "node_modules/.bin/tsc"), ["-p", config], { cwd: project });
+  console.log(`types in a plain project: clean, with TypeScript ${PLAIN.join(", ")} and the newest`);
 }

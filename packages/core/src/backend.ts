@@ -114,7 +114,7 @@ export interface Backend {
   /**
    * Rewrites the backend's own files so that nothing of what was replaced or removed is left in them. For `rekey`,
    * which calls it once, at its end. A backend whose files are a server's leaves it out.
-   * @param deadline when to give up: in an hour
+   * @param deadline when to give up: in ten minutes
    */
   compact?(deadline: Deadline): MaybePromise<void>;
 

@@ -17,6 +17,7 @@ export {
   type RekeyProgress,
   type RekeyReport,
   rekey,
+  type SecretKey,
   type UnreadableRecord,
   type VerifyOptions,
   type VerifyReport,

@@ -8,7 +8,8 @@ import {
   plaintextIn,
   ValueKeys,
 } from "../src/encryption/envelope.js";
-import { checkValueOf, MasterKey } from "../src/encryption/master-key.js";
+import { checkValueOf } from "../src/encryption/hkdf.js";
+import { MasterKey } from "../src/encryption/master-key.js";
 import { type Opening, openRecord, sealRecord } from "../src/encryption/sealed-records.js";
 import { NO_FIELDS } from "../src/properties.js";
 import type { TokenRecord } from "../src/record.js";

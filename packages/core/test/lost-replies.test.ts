@@ -34,7 +34,12 @@ class Lossy extends FakeBackend {
   }
   /** Another process's save. */
   overwrite(refreshToken: string): void {
-    this.records = this.records.map((record) => ({ ...record, refreshToken, etag: randomUUID(), revision: 9 }));
+    this.records = this.records.map((record) => ({
+      ...record,
+      refreshToken,
+      etag: randomUUID(),
+      revision: 9,
+    }));
   }
 }
 

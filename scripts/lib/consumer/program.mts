@@ -1,11 +1,12 @@
 // A user's program, type-checked against the tarballs. Nothing in it may turn out to be `any`.
 import type { runConformance } from "@tokenkeep/conformance";
 import { isTokenStoreError, type OAuthToken, type TokenStore, TokenStoreError } from "@tokenkeep/core";
-import { readZohoCsv } from "@tokenkeep/core/zoho-formats";
 import { FileTokenStore } from "@tokenkeep/file";
 import { MemoryTokenStore } from "@tokenkeep/memory";
 import { MongoTokenStore } from "@tokenkeep/mongo";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
+import { oauth2Provider, TokenManager } from "@tokenkeep/oauth2";
+import { PostgresTokenStore } from "@tokenkeep/postgres";
 import { RedisTokenStore } from "@tokenkeep/redis";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import { fromZohoFile, importTokens, type zohoTokenStore } from "@tokenkeep/zoho-crm";
@@ -14,6 +15,7 @@ import { Cluster, Redis } from "ioredis";
 import { MongoClient } from "mongodb";
 import { createPool } from "mysql2";
 import { createPool as createPromisePool } from "mysql2/promise";
+import { Pool } from "pg";
 
 export const stores: TokenStore[] = [
   new MemoryTokenStore(),
@@ -25,6 +27,7 @@ export const stores: TokenStore[] = [
   new MysqlTokenStore({ pool: createPool("mysql://localhost/app") }),
   new MysqlTokenStore({ pool: createPromisePool("mysql://localhost/app") }),
   new MongoTokenStore({ client: new MongoClient("mongodb://localhost/app") }),
+  new PostgresTokenStore({ pool: new Pool() }),
 ];
 
 export async function refresh(store: TokenStore): Promise<string | null> {
@@ -44,9 +47,17 @@ export async function refresh(store: TokenStore): Promise<string | null> {
   }
 }
 
-export async function bringOver(store: TokenStore): Promise<number> {
-  const { saved } = await importTokens(store, await fromZohoFile("sdk_tokens.txt"));
-  return saved + readZohoCsv("").problems.length;
+export async function importFile(store: TokenStore): Promise<number> {
+  const { saved, problems } = await importTokens(store, fromZohoFile("sdk_tokens.txt"));
+  return saved + problems.length;
+}
+
+export async function accessToken(store: TokenStore): Promise<string> {
+  const provider = oauth2Provider({ issuer: "https://login.example.com", clientId: "app" });
+  const tokens = new TokenManager(store, provider, { origins: ["https://api.example.com"] });
+  // @ts-expect-error a user has a name
+  await tokens.getAccessToken({ user: "ann" });
+  return tokens.getAccessToken({ userSignature: { name: "ann" }, clientId: "app" });
 }
 
 export type Bridge = ReturnType<typeof zohoTokenStore>;

@@ -1,6 +1,7 @@
 // The form of a sealed value. docs/encryption.md describes it byte by byte; its bytes never change.
-import { createCipheriv, createDecipheriv, type KeyObject, randomBytes } from "node:crypto";
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { expand } from "./hkdf.js";
+import type { SecretKey } from "./key-material.js";
 import type { MasterKey } from "./master-key.js";
 
 /** What a sealed value begins with. */
@@ -67,7 +68,7 @@ export function parseEnvelope(value: string): Envelope | "unknown" | undefined {
 export class ValueKeys {
   readonly header: string;
   readonly commitment: string;
-  readonly #pseudorandomKey: KeyObject;
+  readonly #pseudorandomKey: SecretKey;
 
   private constructor(key: MasterKey, salt: Buffer) {
     this.#pseudorandomKey = key.extract(salt);

@@ -40,7 +40,7 @@ export function keyIdProblem(id: unknown): string | undefined {
  * @param material what the caller gave
  * @returns 32 bytes of its own, or what was found instead of a key, without showing it
  */
-export function keyBytes(material: unknown): Buffer | string {
+export function keyBytes(material: unknown): Uint8Array | string {
   if (typeof material === "string") return checkBytes(fromText(material));
   if (material instanceof Uint8Array) return checkBytes(fromBytes(material));
   if (material instanceof KeyObject) {

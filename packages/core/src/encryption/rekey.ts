@@ -14,7 +14,7 @@ const MOST_PASSES = 5;
 /** How many unreadable records a report names. */
 const MOST_NAMED = 100;
 /** How long the backend may take to clean its files, in milliseconds. */
-const COMPACT_MS = 3_600_000;
+const COMPACT_MS = 600_000;
 
 /** How far {@link rekey} or {@link verify} is. */
 export interface RekeyProgress {
