@@ -72,12 +72,17 @@ export class SqliteBackend extends SqlBackend {
     }
   }
 
-  /** Rewrites the file so that nothing that was deleted or replaced is left in it. */
+  /** Rewrites the file and empties the WAL, so that nothing that was deleted or replaced is left in them. */
   compact(deadline: Deadline): MaybePromise<void> {
-    return whenFree(() => {
-      this.#opened.connection!.exec("VACUUM");
-      this.#opened.connection!.exec("PRAGMA wal_checkpoint(TRUNCATE)");
-    }, deadline);
+    const connection = this.#opened.connection!;
+    const truncate = () =>
+      whenFree(() => {
+        // A reader of another process that keeps the WAL is no error to SQLite: the first column says so.
+        const [[isBlocked] = []] = connection.rows("PRAGMA wal_checkpoint(TRUNCATE)");
+        if (isBlocked === 1) throw Object.assign(new Error("database is locked"), { code: "SQLITE_BUSY" });
+      }, deadline);
+    const vacuumed = whenFree(() => connection.exec("VACUUM"), deadline);
+    return isPromise(vacuumed) ? vacuumed.then(truncate) : truncate();
   }
 
   /** The rows of a statement without parameters, for tests and `doctor`. */
