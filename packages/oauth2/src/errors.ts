@@ -40,7 +40,7 @@ export function errorOfFailure(failure: Failure, token: OAuthToken, notBefore?: 
   const cause = new ProviderError(message, { status, error, description, sent: kind !== "not-sent" });
   const id = idOf(token);
   if (kind === "login") {
-    const text = `${nameOf(token)} has to log in again: the refresh token is no longer accepted. ${message}`;
+    const text = `A login is required of ${nameOf(token)}: the refresh token is no longer accepted. ${message}`;
     return new TokenStoreError("ERR_LOGIN_REQUIRED", text, { cause, ...id });
   }
   if (kind === "client") {
@@ -48,7 +48,7 @@ export function errorOfFailure(failure: Failure, token: OAuthToken, notBefore?: 
     return new TokenStoreError("ERR_PROVIDER", text, { cause, retryable: false, ...id });
   }
   const when = notBefore === undefined ? "" : ` Asked again after ${new Date(notBefore).toISOString()}.`;
-  const text = `The access token of ${nameOf(token)} could not be refreshed. ${message}${when}`;
+  const text = `The access token for ${nameOf(token)} could not be refreshed. ${message}${when}`;
   return new TokenStoreError("ERR_PROVIDER", text, { cause, retryable: true, ...id });
 }
 
@@ -59,7 +59,11 @@ export function errorOfFailure(failure: Failure, token: OAuthToken, notBefore?: 
  * @returns `ERR_LOGIN_REQUIRED`
  */
 export function loginRequired(token: OAuthToken, why: string): TokenStoreError {
-  return new TokenStoreError("ERR_LOGIN_REQUIRED", `${nameOf(token)} has to log in: ${why}`, idOf(token));
+  return new TokenStoreError(
+    "ERR_LOGIN_REQUIRED",
+    `A login is required of ${nameOf(token)}: ${why}`,
+    idOf(token),
+  );
 }
 
 /**
@@ -75,10 +79,10 @@ export function refusedRecord(token: OAuthToken, why: string): TokenStoreError {
   });
 }
 
-function nameOf(token: OAuthToken): string {
-  return token.userSignature === null
-    ? `The user of record ${JSON.stringify(token.id)}`
-    : JSON.stringify(token.userSignature.name);
+function nameOf({ userSignature, id }: OAuthToken): string {
+  return userSignature === null
+    ? `the user of record ${JSON.stringify(id)}`
+    : JSON.stringify(userSignature.name);
 }
 
 function idOf(token: OAuthToken): { id?: string } {

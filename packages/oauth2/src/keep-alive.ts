@@ -1,5 +1,5 @@
 import { isTokenStoreError, type OAuthToken, type TokenStore } from "@tokenkeep/core";
-import { checkMs, checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
+import { checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
 import { freshnessOf, MIN_VALIDITY_MS, type Wanted } from "./freshness.js";
 import type { Provider } from "./provider.js";
 import { refreshStateOf } from "./refresh-state.js";
@@ -43,7 +43,10 @@ export async function keepGrantsAlive(
   refresh: (token: OAuthToken, wanted: Wanted) => Promise<unknown>,
 ): Promise<KeepAliveResult> {
   checkOptionNames("keepAlive", options, ["idleMs", "signal", "filter"]);
-  const idleMs = checkMs("idleMs", options.idleMs, 0);
+  const { idleMs } = options;
+  if (!Number.isSafeInteger(idleMs) || idleMs < 0) {
+    throw invalidOption("idleMs must be an integer of milliseconds, 0 or more.");
+  }
   const { signal, filter = (token) => token.clientId !== null && token.clientId === provider.clientId } =
     options;
   if (typeof filter !== "function") throw invalidOption("filter must be a function.");

@@ -76,7 +76,7 @@ function lastsStill(since: number, until: number, now: number): boolean {
  * @param token the record
  * @returns a name that changes with each attempt and each result
  */
-export function seenOf(token: OAuthToken | null): string {
-  const state = token === null ? undefined : refreshStateOf(token);
+export function seenOf(token: OAuthToken): string {
+  const state = refreshStateOf(token);
   return state === undefined ? "" : `${state.attempt} ${state.status}`;
 }

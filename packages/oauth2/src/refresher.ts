@@ -196,9 +196,15 @@ export class Refresher {
   async #read(id: string): Promise<OAuthToken> {
     const token = await this.#store.findTokenById(id);
     if (token !== null) return token;
-    const { machineTokenId, clientId = null } = this.#provider;
-    if (id !== machineTokenId) throw loginRequired(new OAuthToken({ id }), "the record was deleted.");
-    return new OAuthToken({ id, clientId, refreshState: this.#machineState });
+    if (id !== this.#provider.machineTokenId)
+      throw loginRequired(new OAuthToken({ id }), "the record was deleted.");
+    return this.unstoredToken();
+  }
+
+  /** The program's own token before there is a record of it. */
+  unstoredToken(): OAuthToken {
+    const { machineTokenId, clientId } = this.#provider;
+    return new OAuthToken({ id: machineTokenId, clientId, refreshState: this.#machineState });
   }
 
   // The process that marked the record has lost its lease. It may be alive and about to save its answer.

@@ -232,7 +232,9 @@ export class TokenManager {
     signal: AbortSignal | undefined,
   ): Promise<OAuthToken> {
     const { machineTokenId } = this.#provider;
-    if (machineTokenId !== undefined) return this.#refreshed(machineTokenId, null, wanted, signal);
+    if (machineTokenId !== undefined) {
+      return this.#refreshed(machineTokenId, this.#refresher.unstoredToken(), wanted, signal);
+    }
     const { userSignature, clientId, id } = user ?? {};
     throw loginRequired(
       new OAuthToken({ userSignature, clientId, id }),
@@ -265,7 +267,7 @@ export class TokenManager {
 
   async #refreshed(
     id: string,
-    token: OAuthToken | null,
+    token: OAuthToken,
     wanted: Wanted,
     signal: AbortSignal | undefined,
   ): Promise<OAuthToken> {
@@ -287,7 +289,7 @@ export class TokenManager {
     }
   }
 
-  #fly(id: string, token: OAuthToken | null, wanted: Wanted, isEarly: boolean): Flight {
+  #fly(id: string, token: OAuthToken, wanted: Wanted, isEarly: boolean): Flight {
     const order = { id, wanted, seen: seenOf(token), isEarly };
     const done = tracedRefresh(this.#store, this.#provider, id, () => this.#refresher.refresh(order)).finally(
       () => {

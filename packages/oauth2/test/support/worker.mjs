@@ -29,8 +29,8 @@ const orders = {
     const statuses = {};
     while (performance.now() < end) {
       const response = await api(url);
-    await response.text();
-    const { status } = response;
+      await response.text();
+      const { status } = response;
       statuses[status] = (statuses[status] ?? 0) + 1;
       await new Promise((done) => setTimeout(done, 20));
     }
