@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { TokenStoreError } from "@tokenkeep/core";
+import { checkOptionNames } from "@tokenkeep/core/backend";
 import { type ClassOrModule, classOf } from "./sdk.js";
 
 /** The current user of one asynchronous context: what the SDK keeps in two variables of its `Initializer`. */
@@ -24,6 +25,8 @@ interface SdkBuilder {
   requestProxy(proxy: never): unknown;
   initialize(): Promise<unknown>;
 }
+
+const SETTINGS = ["environment", "token", "store", "sdkConfig", "resourcePath", "logger", "requestProxy"];
 
 /** The parts of an SDK's `Initializer` that are used: where it keeps the current user. */
 interface SdkInitializer {
@@ -146,6 +149,7 @@ function contextsOf(Initializer: SdkInitializer): AsyncLocalStorage<Context> {
 }
 
 function checkSettings(settings: UserSettings): void {
+  checkOptionNames("asUser", settings, SETTINGS);
   for (const name of ["environment", "token", "store"] as const) {
     const value: unknown = settings?.[name];
     if (typeof value !== "object" || value === null) {

@@ -118,11 +118,10 @@ function isAbsent(value: unknown): boolean {
   return typeof value === "string" && ["", "null", "undefined"].includes(value.trim());
 }
 
-// A table of one's own may have numbers where the SDK's has text, and a connection may answer with bytes.
+// A table of one's own may have numbers where the SDK's has text.
 function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "bigint" || Number.isSafeInteger(value)) return String(value);
-  if (Buffer.isBuffer(value)) return value.toString("utf8");
   return undefined;
 }
 

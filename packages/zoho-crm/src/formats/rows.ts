@@ -21,8 +21,9 @@ export function readZohoRows(rows: Iterable<unknown>, client?: ZohoClient): Rows
       });
       continue;
     }
-    const where = `row ${number}${shownId((row as { id?: unknown }).id)}`;
-    const token = tokenOfRow(Object.entries(row), client);
+    const values = Object.entries(row).map(([name, value]) => [name, decoded(value)] as const);
+    const where = `row ${number}${shownId(values.find(([name]) => name === "id")?.[1])}`;
+    const token = tokenOfRow(values, client);
     if (typeof token === "string") read.problems.push({ where, reason: token });
     else read.rows.push({ where, token });
   }
@@ -52,6 +53,11 @@ function rowsIn(content: unknown): unknown[] {
   if (typeof content !== "object" || content === null) return [content];
   if (Object.keys(content).some((key) => ZOHO_COLUMNS.has(key.toLowerCase()))) return [content];
   return Object.values(content).flatMap(rowsIn);
+}
+
+// a column or a connection without a character set answers with bytes
+function decoded(value: unknown): unknown {
+  return value instanceof Uint8Array ? Buffer.from(value).toString("utf8") : value;
 }
 
 function shownId(id: unknown): string {

@@ -1,5 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isTokenStoreError, type OAuthToken, type TokenInput, type TokenStore } from "@tokenkeep/core";
+import { checkOptionNames } from "@tokenkeep/core/backend";
 import type { Problem } from "../formats/columns.js";
 import { isCompatible, type JoinedToken, joinRows } from "../formats/join.js";
 import { IMPORTED_ROWS, ImportedRows, saveIf } from "./imported-rows.js";
@@ -46,6 +47,7 @@ export async function importTokens(
   read: ZohoTokens | Promise<ZohoTokens>,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
+  checkOptionNames("importTokens", options, ["timeoutMs"]);
   const { tokens, rows, unreadable } = await read;
   const nothing = { saved: 0, unchanged: tokens.length, problems: unreadable };
   // at every start but the first there is nothing to do, and no need to wait for anybody

@@ -1,6 +1,6 @@
 import { TokenStoreError } from "@tokenkeep/core";
 import { fromZohoTable, type ZohoTokens } from "./read.js";
-import { noTable, type TableOptions, tableNames } from "./tables.js";
+import { clientOf, noTable, type TableOptions, tableNames } from "./tables.js";
 
 /** The used part of a pool or a connection of `mysql2/promise`. */
 export interface MysqlPromises {
@@ -42,7 +42,7 @@ export async function fromZohoMysql(
     }
   }
   if (read.length === 0) throw noTable(options);
-  return fromZohoTable(read.flat(), options);
+  return fromZohoTable(read.flat(), clientOf(options));
 }
 
 async function rowsOf(query: (sql: string) => Promise<Row[]>, table: string): Promise<Row[]> {

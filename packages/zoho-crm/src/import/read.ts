@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { type OAuthToken, TokenStoreError } from "@tokenkeep/core";
+import { checkOptionNames } from "@tokenkeep/core/backend";
 import type { Problem, Rows, ZohoClient, ZohoRow } from "../formats/columns.js";
 import { readZohoCsv } from "../formats/csv.js";
 import { joinRows } from "../formats/join.js";
@@ -16,6 +17,9 @@ export interface ZohoTokens {
   /** Those of the problems that are rows which could not be read. */
   readonly unreadable: readonly Problem[];
 }
+
+/** The names of {@link ZohoClient}. */
+const CLIENT = ["clientId", "clientSecret"];
 
 /**
  * Reads a file of an SDK's `FileStore`, in any version and language, or the JSON of an SDK before 2020. The file is
@@ -34,6 +38,7 @@ export async function fromZohoFile(path: string, client: ZohoClient = {}): Promi
       `The path of the file is ${found}. If it comes from an environment variable: is that set?`,
     );
   }
+  checkOptionNames("fromZohoFile", client, CLIENT);
   const text = await textOf(path);
   if (text.startsWith("SQLite format 3\0")) {
     throw new TokenStoreError(
@@ -74,6 +79,7 @@ export function fromZohoTable(rows: Iterable<Record<string, unknown>>, client: Z
       "The first argument must be the rows of a table: a list of objects with a property per column.",
     );
   }
+  checkOptionNames("fromZohoTable", client, CLIENT);
   return tokensOf(readZohoRows(rows, client));
 }
 

@@ -1,6 +1,6 @@
 import { TokenStoreError } from "@tokenkeep/core";
 import { fromZohoTable, type ZohoTokens } from "./read.js";
-import { noTable, type TableOptions, tableNames } from "./tables.js";
+import { clientOf, noTable, type TableOptions, tableNames } from "./tables.js";
 
 /** The used part of a database of better-sqlite3 or node:sqlite. */
 export interface SqliteReader {
@@ -28,7 +28,7 @@ export function fromZohoSqlite(database: SqliteReader, options: TableOptions = {
     if (rows !== null) read.push(rows);
   }
   if (read.length === 0) throw noTable(options);
-  return fromZohoTable(read.flat(), options);
+  return fromZohoTable(read.flat(), clientOf(options));
 }
 
 function rowsOf(database: SqliteReader, table: string): Record<string, unknown>[] | null {

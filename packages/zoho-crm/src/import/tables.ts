@@ -1,4 +1,5 @@
 import { TokenStoreError } from "@tokenkeep/core";
+import { checkOptionNames } from "@tokenkeep/core/backend";
 import type { ZohoClient } from "../formats/columns.js";
 
 /** Which table to read, and what its rows may lack. */
@@ -7,8 +8,15 @@ export interface TableOptions extends ZohoClient {
   readonly table?: string | undefined;
 }
 
-/** The names to look for. */
-export function tableNames({ table }: TableOptions): readonly string[] {
+/** The client that the options name. */
+export function clientOf({ clientId, clientSecret }: TableOptions): ZohoClient {
+  return { clientId, clientSecret };
+}
+
+/** The tables to look for. */
+export function tableNames(options: TableOptions): readonly string[] {
+  checkOptionNames("the import", options, ["table", "clientId", "clientSecret"]);
+  const { table } = options;
   if (table === undefined) return ["oauthtoken", "oauthtokens"];
   if (typeof table === "string" && table !== "") return [table];
   throw new TokenStoreError("ERR_INVALID_OPTIONS", 'The option "table" must be the name of a table.');
