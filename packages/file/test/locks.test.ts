@@ -1,12 +1,13 @@
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants, readFileSync, writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { Deadline } from "@tokenkeep/core/backend";
 import { describe, expect, it, onTestFinished, vi } from "vitest";
 import { FileTokenStore } from "../dist/index.js";
 import { FileLeases, LockState, type Time } from "../dist/leases.js";
-import { linesOf, newPath, saveSome, start, until } from "./helpers.js";
+import { linesOf, newPath, saveSome, start, startCommand, until } from "./helpers.js";
 
 const LEASE_MS = 1500;
 const LAST_PID = "/proc/sys/kernel/ns_last_pid";
@@ -101,6 +102,47 @@ describe("a lock", () => {
     await store.withLock("k", (lease) => expect(lease.fence).toBeGreaterThan(holder.fence));
     expect(readFileSync(`${path}.locks`, "utf8")).not.toMatch(new RegExp(`\\b${pid}\\b(?!-)`));
   }, 30_000);
+});
+
+describe("a lock between processes of two time namespaces, as containers may have", () => {
+  const LONG_MS = 3000;
+  // The clock of the other namespace is ahead by more than a day.
+  const UNSHARE = ["--time", "--monotonic", "100000", "--fork", "--kill-child"];
+  const canUnshare = spawnSync("unshare", [...UNSHARE, "true"]).status === 0;
+
+  function startInOther(path: string) {
+    const holder = fileURLToPath(new URL("holder.mjs", import.meta.url));
+    const run = startCommand("unshare", [...UNSHARE, process.execPath, holder, path, "k", String(LONG_MS)]);
+    onTestFinished(() => void run.child.kill("SIGKILL"));
+    return run;
+  }
+
+  it.skipIf(!canUnshare)("is kept by a living holder (NOT RUN without unshare --time)", async () => {
+    const path = newPath();
+    await using store = new FileTokenStore({ path, leaseMs: LONG_MS });
+    const { other, fence } = await store.withLock("k", async (lease) => {
+      const other = startInOther(path);
+      await sleep(2 * LONG_MS);
+      expect(other.lines()).toEqual([]);
+      return { other, fence: lease.fence };
+    });
+    await until(() => other.lines().length === 1, "the other process has the lock");
+    expect(Number(other.lines()[0])).toBeGreaterThan(fence);
+  });
+
+  it.skipIf(!canUnshare)("is free when its holder has died (NOT RUN without unshare --time)", async () => {
+    const path = newPath();
+    const other = startInOther(path);
+    await until(() => other.lines().length === 1, "the other process has the lock");
+    await using store = new FileTokenStore({ path, leaseMs: LONG_MS });
+    await expect(store.withLock("k", () => {}, { timeoutMs: 2 * LONG_MS })).rejects.toMatchObject({
+      code: "ERR_LOCK_TIMEOUT",
+    });
+    other.child.kill("SIGKILL");
+    await store.withLock("k", (lease) => expect(lease.fence).toBeGreaterThan(Number(other.lines()[0])), {
+      timeoutMs: 30_000,
+    });
+  });
 });
 
 describe("the log of the locks", () => {
