@@ -81,15 +81,10 @@ export const outages = [
     paragraphs: ["7.3"],
     case: "never answers for a while",
     backend: (backend) => {
-      let isStuck = false;
-      wrap(backend, "read", (read) => async (...args) => {
-        if (isStuck) await new Promise(() => {});
-        try {
-          return await read(...args);
-        } catch (error) {
-          isStuck = true;
-          throw error;
-        }
+      let last = Promise.resolve();
+      wrap(backend, "read", (read) => (...args) => {
+        last = last.then(() => read(...args));
+        return last;
       });
     },
   },

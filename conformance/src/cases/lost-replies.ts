@@ -30,7 +30,6 @@ async function writeWithLostReply<T>(
 ): Promise<LostWrite<T>> {
   await loseReply(kit, skip);
   const outcome = outcomeOf(write(), (code) => code === "ERR_CONFLICT");
-  outcome.catch(() => {}); // reported when it is awaited
   const end = Date.now() + APPLIED_MS;
   let wasSeen = await isApplied();
   while (!wasSeen && Date.now() < end) {

@@ -86,7 +86,7 @@ const awayCases = (["stop", "freeze", "mute"] as const).flatMap((away): Case[] =
 /** Calls that failed during an outage have no effect after it, on a store over `client` or over its own. */
 async function nothingIsSentLate(kit: Kit, store: TokenStore): Promise<void> {
   const child = await startChild(kit);
-  const ids = ["deleted", "saved", "locked"];
+  const ids = ["deleted", "kept", "saved"];
   await child.run("save", { tokens: ids.map((id) => ({ id, refreshToken: `refresh-${id}` })) });
   await store.getTokens();
   await disturb(kit, "stop");
@@ -105,6 +105,7 @@ async function nothingIsSentLate(kit: Kit, store: TokenStore): Promise<void> {
   await untilItWorks(() => store.findTokenById("saved"));
   await sleep(LATE_MS);
   const found = await child.run("getTokens", {});
+  found.sort((one, other) => ids.indexOf(one.id ?? "") - ids.indexOf(other.id ?? ""));
   same(
     found.map(({ id, accessToken, apiDomain, revision }) => ({ id, accessToken, apiDomain, revision })),
     newer.map((token) => ({ ...token, apiDomain: null, revision: 2 })),
@@ -121,11 +122,11 @@ export const outages: Case[] = [
     async run(kit) {
       const store = await usedStore(kit);
       const acknowledged = [1];
-      for (let round = 0; round < 10; round++) {
+      for (let round = 0; round < 16; round++) {
         const saves = [1, 2, 3].map((index) =>
           trySave(store, USER, { accessToken: `cut-${round}-${index}` }),
         );
-        await sleep(round % 4); // at another point of the call each time
+        await sleep(round % 8); // at another point of the call each time
         await disturb(kit, "cut");
         for (const revision of await Promise.all(saves)) if (revision !== null) acknowledged.push(revision);
       }
