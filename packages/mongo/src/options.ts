@@ -103,7 +103,9 @@ const SHAPE = "mongodb://user:password@host:27017/database, or mongodb+srv://…
 function makeClient(url: string, options: MongoClientOptions = {}, timeoutMs: number): MongoClient {
   checkUrl(withOneHost(url), PROTOCOLS, SHAPE);
   if (/@[^/?]*@/.test(url)) {
-    throw invalidOption(`url has more than one "@". Write one in a user or password as %40. It must be ${SHAPE}.`);
+    throw invalidOption(
+      `url has more than one "@". Write one in a user or password as %40. It must be ${SHAPE}.`,
+    );
   }
   if (typeof options !== "object" || options === null)
     throw invalidOption("clientOptions must be an object.");

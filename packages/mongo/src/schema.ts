@@ -110,7 +110,9 @@ export class Schema {
   }
 
   async #refuseForeign(send: Send): Promise<void> {
-    const foreign: Document = { $nor: [{ _id: LOCK_ID }, { _id: RECORD_ID }, { _id: SPACE_ID }, { _id: SCHEMA_ID }] };
+    const foreign: Document = {
+      $nor: [{ _id: LOCK_ID }, { _id: RECORD_ID }, { _id: SPACE_ID }, { _id: SCHEMA_ID }],
+    };
     const found = await send((options) => this.#collection.findOne(foreign, options));
     if (found === null) return;
     throw schemaError(

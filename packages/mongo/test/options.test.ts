@@ -28,7 +28,11 @@ describe("options", () => {
     ["an empty URL", "", /percent-encode/i],
     ["two of url, client and db", { url: URL_OF_NOBODY, client }, /one of url, client and db/],
     ["clientOptions of a client", { client, clientOptions: {} }, /clientOptions are for url/],
-    ["clientOptions that the driver does not know", { url: URL_OF_NOBODY, clientOptions: { pool: 1 } }, /pool/],
+    [
+      "clientOptions that the driver does not know",
+      { url: URL_OF_NOBODY, clientOptions: { pool: 1 } },
+      /pool/,
+    ],
     ["a database of a database", { db: client.db(), database: "x" }, /db or database/],
     ["something else as a client", { client: {} }, /MongoClient of the package mongodb/],
     ["something else as a database", { db: {} }, /Db of the package mongodb/],
@@ -42,7 +46,10 @@ describe("options", () => {
     ["an option with a typing error", { client, nameSpace: "x" }, /nameSpace/],
     ["a way to open that does not exist", { client, open: "maybe" }, /"existing"/],
   ])("refuses %s, and says what would be right", (_what, options, message) => {
-    expect(refusal(options)).toMatchObject({ code: "ERR_INVALID_OPTIONS", message: expect.stringMatching(message) });
+    expect(refusal(options)).toMatchObject({
+      code: "ERR_INVALID_OPTIONS",
+      message: expect.stringMatching(message),
+    });
   });
 
   it.each([
@@ -102,15 +109,14 @@ await describeOnEach(({ url, name: serverName }) => {
     await client.close();
   });
 
-  it.each([
-    { collection: ".a" },
-    { database: "a b" },
-    { database: "d".repeat(64) },
-  ])("passes on that the server refuses the name in %o", async (name) => {
-    const store = new MongoTokenStore({ url, ...name });
-    await expect(store.findTokenById("x")).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
-    await store.close();
-  });
+  it.each([{ collection: ".a" }, { database: "a b" }, { database: "d".repeat(64) }])(
+    "passes on that the server refuses the name in %o",
+    async (name) => {
+      const store = new MongoTokenStore({ url, ...name });
+      await expect(store.findTokenById("x")).rejects.toMatchObject({ code: "ERR_INVALID_OPTIONS" });
+      await store.close();
+    },
+  );
 
   it("adds one listener to a client, however many stores share it", async () => {
     const client = new MongoClient(url);
@@ -135,13 +141,16 @@ await describeOnEach(({ url, name: serverName }) => {
     await client.close();
   });
 
-  it.runIf(serverName === "ferretdb")("tells refused credentials from a server that is not there", async () => {
-    const wrong = new globalThis.URL(url);
-    wrong.password = "wrong-password";
-    const store = new MongoTokenStore({ url: wrong.href });
-    const error = await store.findTokenById("x").catch((reason: unknown) => reason);
-    expect(error).toMatchObject({ code: "ERR_PERMISSION", retryable: false });
-    expect(inspect(error)).not.toContain("wrong-password");
-    await store.close();
-  });
+  it.runIf(serverName === "ferretdb")(
+    "tells refused credentials from a server that is not there",
+    async () => {
+      const wrong = new globalThis.URL(url);
+      wrong.password = "wrong-password";
+      const store = new MongoTokenStore({ url: wrong.href });
+      const error = await store.findTokenById("x").catch((reason: unknown) => reason);
+      expect(error).toMatchObject({ code: "ERR_PERMISSION", retryable: false });
+      expect(inspect(error)).not.toContain("wrong-password");
+      await store.close();
+    },
+  );
 });

@@ -67,7 +67,10 @@ await describeOnEach(({ url }) => {
     expect(await namesOf(() => store.saveToken({ id: "7", ...TOKEN }))).toEqual(["find", "insert"]);
     expect(await namesOf(() => store.saveToken({ ...TOKEN, accessToken: "b" }))).toEqual(["find", "update"]);
     const user = { userSignature: { name: "ann" } };
-    expect(await namesOf(() => store.saveToken({ ...user, accessToken: "a" }))).toEqual(["aggregate", "update"]);
+    expect(await namesOf(() => store.saveToken({ ...user, accessToken: "a" }))).toEqual([
+      "aggregate",
+      "update",
+    ]);
     for (const query of QUERIES) {
       expect(await namesOf(() => store.findToken(query))).toHaveLength(1);
       expect(await store.findToken(query)).toMatchObject({ id: "7" });
@@ -118,10 +121,14 @@ await describeOnEach(({ url }) => {
       await store.close();
     };
     const concernsOf = (commands: Document[]) =>
-      new Set(commands.filter(({ writeConcern }) => writeConcern).map((one) => JSON.stringify(one.writeConcern)));
+      new Set(
+        commands.filter(({ writeConcern }) => writeConcern).map((one) => JSON.stringify(one.writeConcern)),
+      );
     const byDefault = await commandsOf(() => work({ readPreference: "secondaryPreferred" }));
     expect(concernsOf(byDefault)).toEqual(new Set(['{"w":"majority","wtimeout":1234}']));
-    const changed = await commandsOf(() => work({ writeConcern: { w: 1, journal: true }, readConcernLevel: "majority" }));
+    const changed = await commandsOf(() =>
+      work({ writeConcern: { w: 1, journal: true }, readConcernLevel: "majority" }),
+    );
     expect(concernsOf(changed)).toEqual(new Set(['{"w":1,"wtimeout":1234,"j":true}']));
     for (const command of [...byDefault, ...changed]) {
       const [name] = Object.keys(command);

@@ -58,7 +58,16 @@ await describeOnEach(({ url, name: serverName }) => {
 
   it("takes text that looks like an operator, a path or an expression as text", async () => {
     const store = openStore();
-    const texts = ["$set", "$$NOW", "$accessToken", '{"$gt":""}', "a.b.$[]", "$where: sleep(1)", "\0", "a\0b"];
+    const texts = [
+      "$set",
+      "$$NOW",
+      "$accessToken",
+      '{"$gt":""}',
+      "a.b.$[]",
+      "$where: sleep(1)",
+      "\0",
+      "a\0b",
+    ];
     for (const text of texts) {
       const token = { id: text, userSignature: { name: text }, clientSecret: text, refreshToken: text };
       await store.saveToken(token);
@@ -67,7 +76,12 @@ await describeOnEach(({ url, name: serverName }) => {
     for (const text of texts) {
       for (const query of [{ id: text }, { userSignature: { name: text } }, { accessToken: `${text}!` }]) {
         const found = await store.findToken(query);
-        expect(found?.toPlain()).toMatchObject({ id: text, clientSecret: text, refreshToken: text, revision: 2 });
+        expect(found?.toPlain()).toMatchObject({
+          id: text,
+          clientSecret: text,
+          refreshToken: text,
+          revision: 2,
+        });
       }
       expect(await store.withLock(text, ({ fence }) => fence)).toBe(1);
     }
@@ -183,7 +197,10 @@ await describeOnEach(({ url, name: serverName }) => {
     const savers = stores.map(async (store, i) => {
       for (let n = 0; !isOver; n++) {
         // Refused while two processes of FerretDB's make the same table: nothing that a caller could not repeat.
-        const saves = [store.saveToken({ ...ANN, accessToken: `${i}-${n}` }), store.saveToken({ grantToken: "g" })];
+        const saves = [
+          store.saveToken({ ...ANN, accessToken: `${i}-${n}` }),
+          store.saveToken({ grantToken: "g" }),
+        ];
         for (const { status, reason } of (await Promise.allSettled(saves)) as PromiseRejectedResult[]) {
           if (status === ("rejected" as string)) expect(reason).toMatchObject({ code: "ERR_UNAVAILABLE" });
         }
