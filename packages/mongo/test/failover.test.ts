@@ -4,15 +4,14 @@ import { MongoTokenStore } from "@tokenkeep/mongo";
 import { type CommandStartedEvent, MongoClient } from "mongodb";
 import { afterAll, afterEach, beforeEach, expect, it } from "vitest";
 import { saveThrough } from "./load.js";
-import { proxied } from "./proxied.js";
 import { describeOnReplicaSet } from "./replica-set.js";
-import { freshName } from "./servers.js";
+import { freshName, proxied } from "./support.js";
 
 const TIMEOUT_MS = 5000;
 const LONG = 120_000;
 
 await describeOnReplicaSet(async ({ name, url, members }) => {
-  // longer than stepping down takes; without a limit a question to a frozen primary waits until it is thawed
+  // Longer than stepping down takes. Without a limit, a request to a frozen primary waits until it is thawed.
   const admin = new MongoClient(url, { socketTimeoutMS: 12_000, serverSelectionTimeoutMS: 2000 });
   afterAll(() => admin.close());
   let store: MongoTokenStore;
@@ -37,7 +36,7 @@ await describeOnReplicaSet(async ({ name, url, members }) => {
   it("has what was acknowledged, saved while the primary stepped down", { timeout: LONG }, async () => {
     await saveThrough(store, TIMEOUT_MS, async () => {
       const former = await primary();
-      // a primary that steps down longer than it waits for a secondary to catch up, which is 10 s by default:
+      // The first has to be longer than the second, which is how long the primary waits for a secondary:
       // https://www.mongodb.com/docs/v8.0/reference/command/replSetStepDown/
       await admin.db("admin").command({ replSetStepDown: 20, secondaryCatchUpPeriodSecs: 10 });
       await primary(former);
@@ -74,39 +73,49 @@ await describeOnReplicaSet(async ({ name, url, members }) => {
     },
   );
 
-  // the driver sends the write again under the same number, and the server knows that it was done:
+  // The driver sends the write again under the same transaction number, and the server answers with the first result:
   // https://www.mongodb.com/docs/v8.0/core/retryable-writes/
-  it("counts a save once whose reply was lost, and needs no second call", { timeout: LONG }, async () => {
-    // the same user and options, and only the primary
+  it("counts a save once whose reply was lost, also if another process has saved since", {
+    timeout: LONG,
+  }, async () => {
+    // The same user and options, and only the primary.
     const direct = url
       .replace(/^(mongodb:\/\/(?:[^/]*@)?)[^/]*/, `$1${await primary()}`)
       .replace(/replicaSet=[^&]*/i, "directConnection=true");
-    const way = (await proxied({ name, url: direct, container: undefined, stop: async () => {} }))!;
-    const client = new MongoClient(way.url, { monitorCommands: true });
-    const own = new MongoTokenStore({ client, collection: freshName() });
+    const proxy = (await proxied({ name, url: direct, container: undefined, stop: async () => {} }))!;
+    const client = new MongoClient(proxy.url, { monitorCommands: true });
+    const collection = freshName();
+    const own = new MongoTokenStore({ client, collection, timeoutMs: 30_000 });
+    const other = new MongoTokenStore({ url, collection });
     await own.saveToken({ id: "x", accessToken: "a" });
     let lost = "";
     client.on("commandStarted", ({ commandName }: CommandStartedEvent) => {
       if (commandName !== lost) return;
       lost = "";
-      way.loseReply();
+      proxy.loseReply();
     });
-    lost = "update";
-    expect((await own.saveToken({ id: "x", refreshToken: "r" })).revision).toBe(2);
-    expect(lost).toBe("");
-    lost = "insert";
-    expect((await own.saveToken({ id: "new", refreshToken: "s" })).revision).toBe(1);
-    expect(lost).toBe("");
-    expect(await own.getTokens()).toMatchObject([{ revision: 2 }, { revision: 1 }]);
+    for (const [command, token, revision] of [
+      ["update", { id: "x", refreshToken: "r" }, 2],
+      ["insert", { id: "new", refreshToken: "s" }, 1],
+    ] as const) {
+      lost = command;
+      const saving = own.saveToken(token);
+      await expect.poll(async () => (await other.findTokenById(token.id))?.revision).toBe(revision);
+      await other.saveToken({ id: token.id, scope: "newer" });
+      proxy.restore();
+      expect((await saving).revision).toBe(revision);
+      expect(await other.findTokenById(token.id)).toMatchObject({ scope: "newer", revision: revision + 1 });
+    }
     await own.close();
+    await other.close();
     await client.close();
-    await way.close();
+    await proxy.close();
   });
 
-  // https://www.mongodb.com/docs/v8.0/reference/write-concern/: with too few members a majority is never
-  // reached, and wtimeout ends the wait. The write itself is done, and may be rolled back.
+  // With too few members a majority is never reached. The write itself is applied, and may be rolled back:
+  // https://www.mongodb.com/docs/v8.0/reference/write-concern/
   it.runIf(members !== undefined)(
-    "does not call saved what only a minority has",
+    "does not acknowledge what only a minority has",
     { timeout: LONG },
     async () => {
       await store.saveToken({ id: "x", accessToken: "a" });
@@ -115,7 +124,7 @@ await describeOnReplicaSet(async ({ name, url, members }) => {
       for (const port of others) await members!.freeze(port);
       try {
         const error = await store.saveToken({ id: "x", accessToken: "b" }).catch((reason: unknown) => reason);
-        expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
+        expect(error).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true, uncertain: true });
       } finally {
         for (const port of others) await members!.thaw(port);
       }

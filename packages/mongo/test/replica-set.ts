@@ -1,31 +1,31 @@
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";
-import { describeOn, ServerNotAvailable, type TestServer } from "@tokenkeep/test-servers";
-import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
+import { describeOn, startContainer, type TestServer } from "@tokenkeep/test-servers";
+import { type GenericContainer, Wait } from "testcontainers";
 
 const NAME = "mongodb-replica-set";
 const IMAGE = "mongo:8";
 
 /** A replica set of three members. */
 export interface ReplicaSet extends TestServer {
-  /** What only members of our own can suffer: undefined where the URL came from the environment. */
+  /** Undefined if the URL came from the environment: only members of our own can be killed or frozen. */
   readonly members?: Members;
 }
 
 /** The members, each known by its port. */
 export interface Members {
-  /** Ends a member as a crash does. */
+  /** Ends a member, as a crash does. */
   kill(port: number): Promise<void>;
-  /** Stops a member in the middle of what it does: its connections stay open, and nobody answers. */
+  /** Stops a member: its connections stay open, and it does not answer. */
   freeze(port: number): Promise<void>;
   thaw(port: number): Promise<void>;
-  /** Starts a member again that was killed. */
+  /** Starts a killed member again. */
   start(port: number): Promise<void>;
 }
 
 /**
  * A suite on a replica set: the one that `MONGODB_REPLICA_SET_URL` names (or `MONGODB_URL`, with a
- * `replicaSet` in it), otherwise three members in a container. Where neither can be had, it is reported as
+ * `replicaSet` in it), otherwise three members in a container. If neither is available, it is reported as
  * NOT RUN, or fails if `TOKENKEEP_REQUIRE` lists it.
  */
 export function describeOnReplicaSet(
@@ -39,25 +39,9 @@ async function startReplicaSet(): Promise<ReplicaSet> {
   const url =
     MONGODB_REPLICA_SET_URL || (/[?&]replicaSet=/i.test(MONGODB_URL ?? "") ? MONGODB_URL : undefined);
   if (url !== undefined) return { name: NAME, url, container: undefined, stop: async () => {} };
-  const advice = "or set MONGODB_REPLICA_SET_URL to the URL of a replica set";
-  try {
-    await getContainerRuntimeClient();
-  } catch {
-    throw new ServerNotAvailable(
-      `${NAME} was NOT RUN: there is no Docker engine here. Start one, ${advice}.`,
-    );
-  }
   const ports = await freePorts(3);
-  let container: StartedTestContainer;
-  try {
-    container = await containerOf(ports).start();
-  } catch (error) {
-    const [reason] = String(error instanceof Error ? error.message : error).split("\n", 1);
-    throw new ServerNotAvailable(
-      `${NAME} was NOT RUN: the image ${IMAGE} can't be pulled or started here (${reason}). ` +
-        `Make it available, ${advice}.`,
-    );
-  }
+  const instead = "set MONGODB_REPLICA_SET_URL to the URL of a replica set";
+  const container = await startContainer(NAME, IMAGE, (image) => configure(image, ports), instead);
   const run = async (command: string) => {
     const { exitCode, output } = await container.exec(["sh", "-c", command]);
     if (exitCode !== 0) throw new Error(`${command}: ${output}`);
@@ -77,18 +61,18 @@ async function startReplicaSet(): Promise<ReplicaSet> {
   };
 }
 
-// https://www.mongodb.com/docs/v8.0/reference/program/mongod/: --fork returns once the server is ready
+// --fork returns once the server is ready: https://www.mongodb.com/docs/v8.0/reference/program/mongod/
 const mongod = (port: number): string =>
   `mongod --replSet rs0 --port ${port} --dbpath /data/${port} --bind_ip_all --fork ` +
   `--logpath /data/${port}/log --logappend --pidfilepath /data/${port}/pid --wiredTigerCacheSizeGB 0.25`;
 
 /**
- * The driver asks the members where they are and goes there, so they have to have the same address inside and
- * outside: "localhost", with ports that are free out here. The Docker engine has to be on this machine.
+ * The driver asks the members for their addresses, so these have to be the same inside and outside of the container:
+ * "localhost", with ports that are free outside. The Docker engine has to be on this machine.
  * An election begins after electionTimeoutMillis, 10 s by default:
  * https://www.mongodb.com/docs/v8.0/reference/replica-configuration/#mongodb-rsconf-rsconf.settings.electionTimeoutMillis
  */
-function containerOf(ports: readonly number[]): GenericContainer {
+function configure(container: GenericContainer, ports: readonly number[]): GenericContainer {
   const members = ports.map((port, _id) => ({ _id, host: `localhost:${port}` }));
   const config = { _id: "rs0", members, settings: { electionTimeoutMillis: 2000 } };
   const initiate =
@@ -101,7 +85,7 @@ function containerOf(ports: readonly number[]): GenericContainer {
     "echo all is ready",
     "sleep infinity",
   ].join("\n");
-  return new GenericContainer(IMAGE)
+  return container
     .withEnvironment({ INITIATE: initiate })
     .withExposedPorts(...ports.map((port) => ({ container: port, host: port })))
     .withEntrypoint(["sh", "-c"])
@@ -111,7 +95,7 @@ function containerOf(ports: readonly number[]): GenericContainer {
 }
 
 async function freePorts(count: number): Promise<number[]> {
-  // all are taken before the first is given back, so that no two are the same
+  // All are taken before the first is given back, so that no two are the same.
   const servers = Array.from({ length: count }, () => createServer().listen(0));
   await Promise.all(servers.map((server) => once(server, "listening")));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);

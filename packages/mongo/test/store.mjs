@@ -1,5 +1,5 @@
 // The kit's module. The server's URL comes from the test file through the environment, which the kit's child
-// processes inherit. The proxy comes only to the test file's own process: children go straight to the server.
+// processes inherit. Only the test file's own process has a proxy: children reach the server directly.
 import { MongoTokenStore } from "@tokenkeep/mongo";
 import { MongoClient } from "mongodb";
 
@@ -11,18 +11,26 @@ const storeUrl = proxy?.url ?? url;
 
 const collectionOf = (space) => `kit_${space.id}`;
 
+/** Does something with the collection of a space, undisturbed. */
+async function withCollection(space, work) {
+  const client = new MongoClient(url);
+  try {
+    return await work(client.db().collection(collectionOf(space)));
+  } finally {
+    await client.close();
+  }
+}
+
 export default {
   name: "mongo",
   open: (space, options) =>
     new MongoTokenStore({ url: storeUrl, collection: collectionOf(space), ...options }),
-  destroy: async (space) => {
-    const client = new MongoClient(url);
-    try {
-      await client.db().dropCollection(collectionOf(space));
-    } finally {
-      await client.close();
-    }
-  },
+  destroy: (space) => withCollection(space, (collection) => collection.drop()),
+  dump: (space) =>
+    withCollection(space, async (collection) => {
+      const documents = await collection.find().toArray();
+      return documents.flatMap((document) => Object.values(document)).join("\n");
+    }),
   client: {
     open: () => new MongoClient(storeUrl).connect(),
     store: (client, space, options) =>
