@@ -1,11 +1,11 @@
-import { BaseTokenStore, keysOf, UNIQUE_KEYS } from "@tokenkeep/core";
+import { BaseTokenStore, keysOf, UNIQUE_KEYS } from "@tokenkeep/core/backend";
 
-/** Records in a plain array: slow, and whole. */
+/** Records in a plain array: slow, but complete. */
 class ListBackend {
   name = "list";
   durable = false;
   shared = false;
-  namespaces = true; // each store has a list of its own
+  namespaces = true; // each store has its own list
   #records = [];
 
   open() {}
@@ -15,7 +15,7 @@ class ListBackend {
   read(lookups) {
     return lookups.flatMap(({ kind, key }) => {
       const found = this.#records.filter((record) => keyOf(record, kind) === key);
-      // `user` is the one kind that may lead to several; the one saved last is enough
+      // Only `user` can find several; the one saved last is enough.
       return found.sort((a, b) => b.savedAt - a.savedAt).slice(0, 1);
     });
   }
@@ -27,14 +27,16 @@ class ListBackend {
   }
 
   replace(record, keys, previous) {
-    const at = this.#records.findIndex(({ id, etag }) => id === previous.id && etag === previous.etag);
+    const at = this.#indexOf(previous);
     if (at < 0 || this.#isTaken(undefined, keys, previous.id)) return false;
     this.#records[at] = record;
     return true;
   }
 
-  remove(id) {
-    this.#records = this.#records.filter((record) => record.id !== id);
+  remove(previous) {
+    const at = this.#indexOf(previous);
+    if (at >= 0) this.#records.splice(at, 1);
+    return at >= 0;
   }
 
   clear() {
@@ -45,6 +47,11 @@ class ListBackend {
     const inOrder = this.#records.toSorted(compare);
     const start = after === null ? 0 : inOrder.findIndex((record) => compare(record, after) > 0);
     return start < 0 ? [] : inOrder.slice(start, limit === null ? undefined : start + limit);
+  }
+
+  /** The record, unless it has changed since it was read. */
+  #indexOf({ id, etag }) {
+    return this.#records.findIndex((record) => record.id === id && record.etag === etag);
   }
 
   #isTaken(id, keys, own) {

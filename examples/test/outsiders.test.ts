@@ -123,7 +123,7 @@ describe("the store that keeps rows in a list", () => {
     atLeast: 150,
     fault: {
       file: "list-token-store.mjs",
-      part: "&& agree(row, wanted, CLIENT)",
+      part: "&& agree(record.clientId, wanted.clientId)",
       other: "",
       paragraph: "2.4",
     },

@@ -1,23 +1,13 @@
+import { isDeepStrictEqual } from "node:util";
 import { OAuthToken, TokenStoreError } from "@tokenkeep/core";
+import { ListToken, Origin, originOf } from "./list-token.mjs";
 
-// A token is a row: an array of these, then the number of its last save.
-const COLUMNS = [
-  "id",
-  "userName",
-  "clientId",
-  "clientSecret",
-  "redirectUrl",
-  "grantToken",
-  "refreshToken",
-  "accessToken",
-  "expiresAt",
-  "apiDomain",
-  "revision",
-];
-const [ID, USER, CLIENT, , , GRANT, REFRESH, ACCESS, EXPIRES, , REVISION] = COLUMNS.keys();
-const SAVED = COLUMNS.length;
+const TOKENS = ["grantToken", "refreshToken", "accessToken"];
 
-/** Tokens in a list, in the order in which they were first saved. Gone when the process ends. */
+/** What is good for one token only, and is given with it. */
+const DEPENDENT = { accessToken: ["expiresAt"], refreshToken: ["refreshTokenExpiresAt", "refreshState"] };
+
+/** Tokens in a list, in the order in which they were first saved. Lost when the process ends. */
 export class ListTokenStore {
   capabilities = Object.freeze({
     durable: false,
@@ -27,49 +17,63 @@ export class ListTokenStore {
     namespaces: false,
     iteration: false,
   });
-  #rows = [];
-  #saves = 0;
+  // A record is a frozen plain token: `{ id, userSignature, …, revision, createdAt, savedAt }`.
+  #records = [];
   #isClosed = false;
 
   async findToken(query) {
     this.#checkOpen();
-    const wanted = rowOf(query);
-    return tokenOf(wanted[ID] === null ? this.#match(wanted) : this.#byId(wanted[ID]));
+    const wanted = plainOf(query);
+    return this.#tokenOf(wanted.id === null ? this.#match(wanted) : this.#byId(wanted.id));
   }
 
   async findTokenById(id) {
     this.#checkOpen();
-    return tokenOf(this.#byId(checkId(id)));
+    return this.#tokenOf(this.#byId(checkId(id)));
   }
 
-  // nothing is awaited in here, so that nothing comes between the look and the write
-  async saveToken(token, { ifRevision } = {}) {
+  // Nothing is awaited in here, so a save is atomic.
+  async saveToken(token, options) {
     this.#checkOpen();
-    if (ifRevision !== undefined) refuse("ifRevision");
-    const given = rowOf(token);
-    const stored = this.#byId(given[ID]) ?? this.#match(given);
-    const row = stored === undefined ? newRow(given) : merge(stored, given);
-    this.#checkUnique(row, stored);
-    row[SAVED] = ++this.#saves;
-    if (stored === undefined) this.#rows.push(row);
-    else this.#rows[this.#rows.indexOf(stored)] = row;
-    return tokenOf(row);
+    checkOptions("saveToken", options);
+    const given = plainOf(token);
+    const stored = this.#byId(given.id) ?? this.#match(given);
+    const changes = changesOf(given, originOf(token, this));
+    const record = stored === undefined ? newRecord(given) : nextRecord(stored, changes);
+    if (TOKENS.every((kind) => record[kind] === null)) {
+      throw invalid("A record needs a grantToken, a refreshToken or an accessToken. Nothing was saved.");
+    }
+    this.#put(record, stored);
+    return this.#tokenOf(record);
   }
 
-  async deleteToken(id) {
+  async importToken(token) {
     this.#checkOpen();
+    const given = plainOf(token);
+    if ([given.id, given.revision, given.createdAt, given.savedAt].includes(null)) {
+      throw invalid("importToken needs a token with an id, a revision, createdAt and savedAt.");
+    }
+    const stored = this.#byId(given.id);
+    if (stored !== undefined && stored.savedAt >= given.savedAt) return false;
+    this.#put(given, stored);
+    return true;
+  }
+
+  async deleteToken(id, options) {
+    this.#checkOpen();
+    checkOptions("deleteToken", options);
     checkId(id);
-    this.#rows = this.#rows.filter((row) => row[ID] !== id);
+    this.#records = this.#records.filter((record) => record.id !== id);
   }
 
   async deleteTokens() {
     this.#checkOpen();
-    this.#rows = [];
+    this.#records = [];
   }
 
   async getTokens() {
     this.#checkOpen();
-    return this.#rows.map(tokenOf);
+    return this.#records.map((record) => this.#tokenOf(record));
   }
 
   async *tokens() {
@@ -89,40 +93,37 @@ export class ListTokenStore {
   }
 
   #byId(id) {
-    return this.#rows.find((row) => row[ID] === id);
+    return this.#records.find((record) => record.id === id);
   }
 
-  /** By user, then by each token: of what may answer at all. */
+  /** By user, then by each token, among the records that may answer at all. */
   #match(wanted) {
-    const candidates = this.#rows.filter((row) => agree(row, wanted, USER) && agree(row, wanted, CLIENT));
-    if (wanted[USER] !== null) {
-      const ofUser = candidates.filter((row) => row[USER] === wanted[USER]);
-      // the record of the client asked for before one of no client; without a client, the one saved last
-      const isAsked = (row) => wanted[CLIENT] !== null && row[CLIENT] !== null;
-      ofUser.sort((a, b) => Number(isAsked(b)) - Number(isAsked(a)) || b[SAVED] - a[SAVED]);
+    const candidates = this.#records.filter(
+      (record) => agree(userOf(record), userOf(wanted)) && agree(record.clientId, wanted.clientId),
+    );
+    if (userOf(wanted) !== null) {
+      const ofUser = candidates.filter((record) => userOf(record) === userOf(wanted));
+      // The record of the query's client before the one without a client; without a client, the one saved last.
+      const isAsked = (record) => wanted.clientId !== null && record.clientId !== null;
+      ofUser.sort((a, b) => Number(isAsked(b)) - Number(isAsked(a)) || b.savedAt - a.savedAt);
       if (ofUser.length > 0) return ofUser[0];
     }
-    for (const column of [GRANT, REFRESH, ACCESS]) {
-      const found = wanted[column] !== null && candidates.find((row) => row[column] === wanted[column]);
+    for (const kind of TOKENS) {
+      const found = wanted[kind] !== null && candidates.find((record) => record[kind] === wanted[kind]);
       if (found) return found;
     }
     return undefined;
   }
 
-  #checkUnique(row, stored) {
-    for (const other of this.#rows) {
-      if (other === stored) continue;
-      const same = (column) => row[column] !== null && row[column] === other[column];
-      let taken = [GRANT, REFRESH, ACCESS].find(same);
-      if (same(USER) && row[CLIENT] === other[CLIENT]) taken = USER;
-      if (taken === undefined) continue;
-      const property = taken === USER ? "userSignature" : COLUMNS[taken];
-      throw new TokenStoreError(
-        "ERR_CONFLICT",
-        `Another record has this ${property}: ${JSON.stringify(other[ID])}. Save under its id, or delete it.`,
-        { property, id: other[ID] },
-      );
-    }
+  #put(record, stored) {
+    for (const other of this.#records) if (other !== stored) checkUnique(record, other);
+    const others = this.#records.filter((other) => other !== stored);
+    this.#records = [...others, Object.freeze(record)].sort((a, b) => a.createdAt - b.createdAt);
+  }
+
+  #tokenOf(record) {
+    if (record === undefined) return null;
+    return new ListToken(structuredClone(record), new Origin(this, record));
   }
 
   #checkOpen() {
@@ -130,55 +131,76 @@ export class ListTokenStore {
   }
 }
 
-/** Two rows contradict each other where both have a value and the values differ. */
-function agree(row, wanted, column) {
-  return row[column] === null || wanted[column] === null || row[column] === wanted[column];
-}
-
-function newRow(given) {
-  if (given[GRANT] === null && given[REFRESH] === null && given[ACCESS] === null) {
-    throw new TokenStoreError(
-      "ERR_INVALID_TOKEN",
-      "A new record needs a grantToken, a refreshToken or an accessToken.",
-    );
-  }
-  const row = [...given];
-  row[ID] ??= crypto.randomUUID();
-  row[REVISION] = 1;
-  return row;
-}
-
-function merge(stored, given) {
-  const row = COLUMNS.map((_, column) => given[column] ?? stored[column]);
-  row[ID] = stored[ID];
-  row[REVISION] = stored[REVISION] + 1;
-  // a new access token does not live as long as the old one
-  if (row[ACCESS] !== stored[ACCESS]) row[EXPIRES] = given[EXPIRES];
-  return row;
-}
-
 /** `OAuthToken` checks what a caller gives, and makes what is missing `null`. */
-function rowOf(token) {
-  // without an argument at all it would be an empty token
-  const plain = new OAuthToken(token ?? null).toPlain();
-  return COLUMNS.map((column) =>
-    column === "userName" ? (plain.userSignature?.name ?? null) : plain[column],
+function plainOf(token) {
+  // Without an argument it would be an empty token.
+  return new OAuthToken(token ?? null).toPlain();
+}
+
+const userOf = (token) => token.userSignature?.name ?? null;
+
+/** Values agree unless both are there and differ. */
+const agree = (one, other) => one === null || other === null || one === other;
+
+/** What a save changes: of a copy, what differs from the origin, and `null` removes; otherwise everything given. */
+function changesOf(given, origin) {
+  const entries = Object.entries(given);
+  if (origin === undefined) return Object.fromEntries(entries.filter(([, value]) => value !== null));
+  const changes = Object.fromEntries(
+    entries.filter(([name, value]) => !isDeepStrictEqual(value, origin[name])),
+  );
+  for (const [token, names] of Object.entries(DEPENDENT)) {
+    if (token in changes) for (const name of names) changes[name] = given[name];
+  }
+  return changes;
+}
+
+function newRecord(given) {
+  const now = Date.now();
+  return { ...given, id: given.id ?? crypto.randomUUID(), revision: 1, createdAt: now, savedAt: now };
+}
+
+function nextRecord(stored, changes) {
+  const { id, revision, createdAt } = stored;
+  const record = { ...stored, ...changes, id, revision: revision + 1, createdAt, savedAt: Date.now() };
+  for (const [token, names] of Object.entries(DEPENDENT)) {
+    if (record[token] === stored[token]) continue;
+    for (const name of names) record[name] = changes[name] ?? null;
+  }
+  return record;
+}
+
+function checkUnique(record, other) {
+  const isShared = (name) => record[name] !== null && record[name] === other[name];
+  let property = TOKENS.find(isShared);
+  if (userOf(record) !== null && userOf(record) === userOf(other) && record.clientId === other.clientId) {
+    property = "userSignature";
+  }
+  if (property === undefined) return;
+  throw new TokenStoreError(
+    "ERR_CONFLICT",
+    `Another record has this ${property}: ${JSON.stringify(other.id)}. Save under its id, or delete it.`,
+    { property, id: other.id },
   );
 }
 
-function tokenOf(row) {
-  if (row === undefined) return null;
-  const { userName, ...plain } = Object.fromEntries(COLUMNS.map((column, index) => [column, row[index]]));
-  return new OAuthToken({ ...plain, userSignature: userName === null ? null : { name: userName } });
+function checkId(id) {
+  if (new OAuthToken({ id }).id !== null) return id;
+  throw new TokenStoreError("ERR_INVALID_TOKEN", "The id must be a string that is not empty.", {
+    property: "id",
+  });
 }
 
-function checkId(id) {
-  if (new OAuthToken({ id }).id === null) {
-    throw new TokenStoreError("ERR_INVALID_TOKEN", "The id must be a string that is not empty.", {
-      property: "id",
-    });
+function checkOptions(method, options = {}) {
+  for (const name of Object.keys(options)) {
+    if (name === "ifRevision") continue;
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", `${method} has no option ${JSON.stringify(name)}.`);
   }
-  return id;
+  if (options.ifRevision !== undefined) refuse("ifRevision");
+}
+
+function invalid(message) {
+  return new TokenStoreError("ERR_INVALID_TOKEN", message);
 }
 
 function refuse(what) {
