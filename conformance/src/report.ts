@@ -19,8 +19,8 @@ export function textOf(report: Report, rounds?: number | undefined): string {
   for (const [paragraph, results] of groups(report, (result) => result.paragraph)) {
     const counts = count(results);
     const mark = counts.failed > 0 ? "✗" : counts.passed > 0 ? "✓" : "–";
-    const title = (TITLES.get(paragraph) ?? "").padEnd(32);
-    lines.push(`  ${mark} ${paragraph} ${title} ${notes(counts)}`);
+    const title = `${paragraph} ${TITLES.get(paragraph) ?? ""}`.padEnd(36);
+    lines.push(`  ${mark} ${title} ${notes(counts)}`);
   }
   const failures = cases.filter(({ status }) => status === "failed");
   for (const { paragraph, name, message } of failures.slice(0, IN_FULL)) {
