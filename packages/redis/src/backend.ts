@@ -14,7 +14,16 @@ import { type Connection, connectionTo } from "./connection.js";
 import { isWriteStop, toStoreError } from "./errors.js";
 import { RedisLeases } from "./leases.js";
 import type { CheckedOptions } from "./options.js";
-import { type Entries, entriesOf, type Keys, keysIn, LAYOUT, NO_ENTRIES, orderOf } from "./schema.js";
+import {
+  type Entries,
+  entriesOf,
+  type Keys,
+  keysIn,
+  LAYOUT,
+  lookupText,
+  NO_ENTRIES,
+  orderOf,
+} from "./schema.js";
 import {
   CLEAR,
   FIND,
@@ -192,12 +201,6 @@ export class RedisBackend implements Backend {
   toStoreError(error: unknown): TokenStoreError | undefined {
     return toStoreError(error);
   }
-}
-
-/** A lookup as {@link FIND} takes it. */
-function lookupText({ kind, key }: Lookup): string {
-  if (kind === "id") return `=${key}`;
-  return kind === "user" ? `@${key}` : key;
 }
 
 let hasWarned = false;

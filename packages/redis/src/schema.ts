@@ -1,7 +1,19 @@
-import { opaqueKey, type RecordKeys, type TokenRecord, UNIQUE_KEYS } from "@tokenkeep/core/backend";
+import {
+  type Lookup,
+  opaqueKey,
+  type RecordKeys,
+  type TokenRecord,
+  UNIQUE_KEYS,
+} from "@tokenkeep/core/backend";
 
 /** The version of the layout below. A store refuses any other one (`ERR_SCHEMA`). */
 export const LAYOUT = "1";
+
+/**
+ * How many characters of an opaque key are stored, to save memory: 132 bits of a SHA-256, of which 10^12 random ones
+ * collide with a probability of 10^-16.
+ */
+const KEY_LENGTH = 22;
 
 /** Longer names are replaced by their digest, as every request contains the name several times. */
 const MAX_READABLE = 200;
@@ -13,7 +25,7 @@ const MAX_READABLE = 200;
 export interface Keys {
   /** HASH: id → `<etag> <the record as JSON>`. */
   readonly records: string;
-  /** HASH: each unique key → the id of the record that has it. */
+  /** HASH: each unique key, shortened → the id of the record that has it. */
   readonly index: string;
   /** ZSET of `<user key>:<savedAt>:<id>`, by member: the records of each user, the one saved last at the end. */
   readonly users: string;
@@ -63,10 +75,17 @@ export const NO_ENTRIES: Entries = { unique: [], user: "", order: "" };
 /** The entries of a record. */
 export function entriesOf({ id, createdAt, savedAt }: TokenRecord, keys: RecordKeys): Entries {
   return {
-    unique: UNIQUE_KEYS.flatMap((kind) => keys[kind] ?? []),
-    user: keys.user === null ? "" : `${keys.user}:${padded(savedAt)}:${id}`,
+    unique: UNIQUE_KEYS.flatMap((kind) => keys[kind]?.slice(0, KEY_LENGTH) ?? []),
+    user: keys.user === null ? "" : `${keys.user.slice(0, KEY_LENGTH)}:${padded(savedAt)}:${id}`,
     order: orderOf(createdAt, id),
   };
+}
+
+/** A lookup as the script `FIND` takes it. */
+export function lookupText({ kind, key }: Lookup): string {
+  if (kind === "id") return `=${key}`;
+  const stored = key.slice(0, KEY_LENGTH);
+  return kind === "user" ? `@${stored}` : stored;
 }
 
 /** A position in `order`. */

@@ -1,10 +1,10 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
+import { describeOn } from "@tokenkeep/test-servers";
 import { Cluster } from "ioredis";
 import { afterAll, expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
-import { keysIn } from "../src/keys.js";
-import { describeOn } from "./support/describe-on.js";
+import { keysIn } from "../src/schema.js";
 import { errorOf, freshNamespace } from "./support/helpers.js";
 import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
 import { KINDS, startCluster } from "./support/topology.js";

@@ -1,19 +1,19 @@
+import { describeOn } from "@tokenkeep/test-servers";
 import { expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
-import { describeOn } from "./support/describe-on.js";
 import { freshNamespace, until } from "./support/helpers.js";
 import { killServer, lostOf } from "./support/loss-of-master.js";
 import { KINDS, startBare } from "./support/topology.js";
 
 const PORT = 7001;
 
-// The README's table, as far as a test can go: what is lost where the server's process is killed.
+// The README's table, as far as a test can go: what is lost when the server's process is killed.
 for (const kind of KINDS) {
   await describeOn(
     `${kind}-killed`,
-    () => startBare(kind, PORT),
+    () => startBare(kind, [PORT]),
     (topology) => {
-      const [node] = topology.nodes;
+      const { url } = topology;
 
       async function startServer(flags: string): Promise<void> {
         // `save ''`: no snapshot but the one that a test takes
@@ -30,7 +30,7 @@ for (const kind of KINDS) {
       async function lostInAKill(flags: string, whileSaving: () => Promise<unknown>) {
         await topology.run(`rm -rf /data/${PORT}; mkdir -p /data/${PORT}`);
         await startServer(flags);
-        await using store = new RedisTokenStore({ ...node, namespace: freshNamespace(), timeoutMs: 2000 });
+        await using store = new RedisTokenStore({ url, namespace: freshNamespace(), timeoutMs: 2000 });
         const acknowledged = new Map<string, number>();
         let isDown = false;
         const caller = async (name: string) => {

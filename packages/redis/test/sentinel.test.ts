@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { describeOn } from "@tokenkeep/test-servers";
 import { expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
-import { describeOn } from "./support/describe-on.js";
 import { freshNamespace } from "./support/helpers.js";
 import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
 import { KINDS, startSentinels } from "./support/topology.js";
@@ -21,7 +21,7 @@ for (const kind of KINDS) {
       it("a failover under load: with waitReplicas 1 no acknowledged save is lost, and fences grow", async () => {
         const namespace = freshNamespace();
         const timeoutMs = 5000;
-        const options = { sentinels, name: "tokens", natMap, namespace, timeoutMs };
+        const options = { clientOptions: { sentinels, name: "tokens", natMap }, namespace, timeoutMs };
         await using store = new RedisTokenStore({ ...options, waitReplicas: 1 });
         const fence = await store.withLock("k", (lease) => lease.fence);
         const killed = await masterPort();
@@ -39,10 +39,26 @@ for (const kind of KINDS) {
         expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(fence);
       });
 
+      it("one frozen Sentinel of three, the first in the list: the store connects", async () => {
+        const pid = (await run("redis-cli -p 7101 info server")).match(/process_id:(\d+)/)?.[1];
+        await run(`kill -STOP ${pid}`);
+        try {
+          const clientOptions = { sentinels, name: "tokens", natMap };
+          await using store = new RedisTokenStore({
+            clientOptions,
+            namespace: freshNamespace(),
+            timeoutMs: 5000,
+          });
+          expect(await store.saveToken({ refreshToken: "r" })).toMatchObject({ revision: 1 });
+        } finally {
+          await run(`kill -CONT ${pid}`);
+        }
+      });
+
       it("a master frozen past the time limit: calls end in time, work goes on, nothing is lost", async () => {
         const namespace = freshNamespace();
         const timeoutMs = 1500;
-        const options = { sentinels, name: "tokens", natMap, namespace, timeoutMs };
+        const options = { clientOptions: { sentinels, name: "tokens", natMap }, namespace, timeoutMs };
         await using store = new RedisTokenStore({ ...options, waitReplicas: 1 });
         const frozen = await masterPort();
         let thaw = async () => {};

@@ -1,7 +1,6 @@
 import { registerConformance, startProxy } from "@tokenkeep/conformance";
-import { describeOnServer, type ServerName } from "@tokenkeep/test-servers";
+import { describeOn, describeOnServer, type ServerName } from "@tokenkeep/test-servers";
 import { afterAll, describe, it } from "vitest";
-import { describeOn } from "./describe-on.js";
 import type { Topology } from "./topology.js";
 
 const STORE = new URL("../store.mjs", import.meta.url);
@@ -29,4 +28,10 @@ export function onTopology(
     process.env.TOKENKEEP_REDIS_TEST = JSON.stringify(target(topology));
     await registerConformance(store, { describe, it });
   });
+}
+
+/** The store's module on another version of ioredis, which is a dependency under this name. */
+export function otherIoredis(name: string): URL {
+  process.env.TOKENKEEP_TEST_IOREDIS = name;
+  return new URL("./other-ioredis.mjs", import.meta.url);
 }

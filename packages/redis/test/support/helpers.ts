@@ -11,13 +11,13 @@ export async function errorOf(call: Promise<unknown>): Promise<TokenStoreError> 
   return error as TokenStoreError;
 }
 
-/** Asks until the answer is yes. */
+/** Asks until the answer is yes, for up to 30 seconds. */
 export async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
   for (let tries = 0; tries < 600; tries++) {
     if (await ask()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-  throw new Error(`It did not come to pass: ${what}`);
+  throw new Error(`Waited in vain for ${what}.`);
 }
 
 let count = 0;

@@ -1,31 +1,21 @@
+import { type ServerName, startContainer, type TestServer } from "@tokenkeep/test-servers";
 import type { NatMap } from "ioredis";
-import { GenericContainer, getContainerRuntimeClient, type StartedTestContainer, Wait } from "testcontainers";
+import { type StartedTestContainer, Wait } from "testcontainers";
 
 /** Each has `redis-server` and `redis-cli`, under these names. */
-export const IMAGES = { redis: "redis:8", valkey: "valkey/valkey:9" } as const;
-export type ServerKind = keyof typeof IMAGES;
+const IMAGES = { redis: "redis:8", valkey: "valkey/valkey:9" } as const;
+export type ServerKind = keyof typeof IMAGES & ServerName;
 export const KINDS: readonly ServerKind[] = ["redis", "valkey"];
 
-/** Several servers in one container, each at a port of its own. */
-export interface Topology {
+/** Several servers in one container, each at its own port. */
+export interface Topology extends TestServer {
   readonly container: StartedTestContainer;
-  /** Where the servers are for us. */
+  /** Where this process reaches the servers to connect to. */
   readonly nodes: { host: string; port: number }[];
-  /** From the addresses that the servers tell each other to those that we reach. */
+  /** From the addresses that the servers tell each other to those that this process reaches. */
   readonly natMap: NatMap;
   /** Runs a command in the container, and returns what it prints. */
   run(command: string): Promise<string>;
-  stop(): Promise<void>;
-}
-
-/** Whether there is a Docker engine to start them with. */
-export async function hasDocker(): Promise<boolean> {
-  try {
-    await getContainerRuntimeClient();
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** Six nodes: three masters, each with a replica. */
@@ -62,23 +52,31 @@ export async function startSentinels(kind: ServerKind): Promise<Topology> {
   return start(IMAGES[kind], script, [...servers, ...sentinels], sentinels);
 }
 
-/** A container with a port in which no server runs yet. */
-export async function startBare(kind: ServerKind, port: number): Promise<Topology> {
-  return start(IMAGES[kind], "echo all is ready; sleep infinity", [port], [port]);
+/** A container with ports at which no servers run yet. */
+export async function startBare(kind: ServerKind, ports: number[]): Promise<Topology> {
+  return start(IMAGES[kind], "echo all is ready; sleep infinity", ports, ports);
 }
 
 async function start(image: string, script: string, ports: number[], entries: number[]): Promise<Topology> {
-  const container = await new GenericContainer(image)
-    .withExposedPorts(...ports)
-    .withEntrypoint(["sh", "-c"])
-    .withCommand([script])
-    .withWaitStrategy(Wait.forLogMessage("all is ready"))
-    .start();
+  const container = await startContainer(
+    image,
+    image,
+    (prepared) =>
+      prepared
+        .withExposedPorts(...ports)
+        .withEntrypoint(["sh", "-c"])
+        .withCommand([script])
+        .withWaitStrategy(Wait.forLogMessage("all is ready")),
+    "start one",
+  );
   const host = container.getHost();
   const at = (port: number) => ({ host, port: container.getMappedPort(port) });
+  const nodes = entries.map(at);
   return {
+    name: image,
+    url: `redis://${host}:${nodes[0]!.port}`,
     container,
-    nodes: entries.map(at),
+    nodes,
     natMap: Object.fromEntries(ports.map((port) => [`127.0.0.1:${port}`, at(port)])),
     run: async (command) => (await container.exec(["sh", "-c", command])).output,
     stop: async () => void (await container.stop()),
