@@ -116,7 +116,8 @@ function damaged(record: TokenRecord, property: string): TokenStoreError {
   return new TokenStoreError(
     "ERR_CORRUPT",
     `The ${property} of ${nameOf(record)} can't be decrypted: it, or the record's user, client, issuer or apiDomain, ` +
-      "was changed outside of the store. It was left as it is. Restore the record from a backup, or delete it.",
+      "was changed outside of the store. It was left as it is. Restore the record from a backup, or delete it in the " +
+      "database.",
     { property, id: record.id },
   );
 }
