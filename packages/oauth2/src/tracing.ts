@@ -4,8 +4,8 @@ import type { Provider } from "./provider.js";
 
 /** What a message on `tokenkeep:refresh` says. Never a secret. */
 export interface RefreshTrace {
-  /** The store's class. */
-  readonly store: string;
+  /** The store's backend: `redis`, `sqlite`, … */
+  readonly backend: string;
   /** Always `refresh`. */
   readonly method: "refresh";
   /** The record's id. */
@@ -29,7 +29,7 @@ export function tracedRefresh(
 ): Promise<OAuthToken> {
   if (!start.hasSubscribers && !asyncEnd.hasSubscribers) return refresh();
   const message: RefreshTrace = {
-    store: store.constructor.name,
+    backend: store.constructor.name.replace(/TokenStore$/, "").toLowerCase(),
     method: "refresh",
     id,
     issuer: provider.issuer,
