@@ -1,5 +1,5 @@
-// The real output of the kit, for its documents. A document says where: `<!-- output: failure -->`, and a block in a
-// fence follows.
+// The real output of the kit, for its documents. `<!-- output: failure -->` in a document marks the fenced block that
+// follows.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url";
 const pathOf = (path) => fileURLToPath(new URL(path, import.meta.url));
 const BLOCK = /(<!-- output: (\S+) -->\n```\w*\n)[\s\S]*?(^```$)/gm;
 
-/** The document with each block of output as the kit prints it now. */
+/** The document with every block of output as the kit prints it now. */
 export function fill(document) {
   return document.replaceAll(BLOCK, (_block, start, name, end) => {
     if (!(name in OUTPUTS)) throw new Error(`There is no output ${name}.`);
@@ -18,7 +18,7 @@ export function fill(document) {
 }
 
 const OUTPUTS = {
-  /** What the terminal shows of a store with a bug, without the failures themselves. */
+  /** What the terminal shows for a store with a bug, without the failures. */
   terminal: () => {
     const lines = reports().terminal.split("\n");
     const first = lines.findIndex((line) => line.startsWith("✗"));
@@ -32,7 +32,7 @@ const OUTPUTS = {
   },
   /** Its report as JSON, with one case of each status. */
   json: () => JSON.stringify({ ...reports().json, cases: oneOfEach(reports().json.cases) }, null, 2),
-  /** Its report as JUnit's XML, with one case of each status. */
+  /** Its report as JUnit XML, with one case of each status. */
   junit: () => {
     const kept = oneOfEach(reports().json.cases).map(({ name }) => name);
     const lines = reports().junit.split("\n");
@@ -84,7 +84,7 @@ function reports() {
   }
 }
 
-/** What the command line prints, in the folder of the stores for the documents. */
+/** What the command prints, in the folder of the stores for the documents. */
 function run(...args) {
   const { stdout, stderr } = spawnSync(process.execPath, [pathOf("../dist/cli.js"), ...args], {
     cwd: pathOf("stores/"),
@@ -93,7 +93,7 @@ function run(...args) {
   return steady(`${stdout}${stderr}`).trimEnd();
 }
 
-/** Ids that a store made differ from run to run: one stands for all. */
+/** Ids that a store makes differ in each run: one replaces them all. */
 function steady(text) {
   return text.replaceAll(/[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/g, "0b6c7a5e-…");
 }

@@ -16,7 +16,7 @@ function run(...args: string[]): { status: number | null; stdout: string; stderr
   return spawnSync(process.execPath, [pathOf("../dist/cli.js"), ...args], { encoding: "utf8" });
 }
 
-test("a store that keeps the contract exits 0, and the report has the shape that the contract names", () => {
+test("a store that keeps the contract exits with 0, and its report is complete", () => {
   const json = join(directory, "report.json");
   const { status, stdout } = run(GOOD, "--json", json, "--seed", "7", "--rounds", "1");
   expect(stdout).toContain("0 failed");
@@ -35,12 +35,12 @@ test("a store that keeps the contract exits 0, and the report has the shape that
   }
 });
 
-test("a store that breaks the contract exits 1, and the report tells the calls", () => {
+test("a store that breaks the contract exits with 1, and the report shows the calls", () => {
   const junit = join(directory, "report.xml");
   const { status, stdout } = run(BAD, "--only", "2.6", "--junit", junit);
   expect(status).toBe(1);
   expect(stdout).toContain(
-    "contract: 2.6a A query with no id, user name, grant, refresh or access token given is `null`",
+    "contract: 2.6a A query that gives no id, user name, grant token, refresh token or access token returns `null`",
   );
   expect(stdout).toMatch(/store\.findToken\(\{\}\)\s+→ \{ id: /);
   expect(stdout).toContain("expected: null");
@@ -49,7 +49,7 @@ test("a store that breaks the contract exits 1, and the report tells the calls",
 
 test("random calls find that bug by themselves, and the same seed finds it again", () => {
   const told = [1, 2].map(() => run(BAD, "--only", "2.3", "--seed", "11").stdout);
-  // the shortest sequence, and nothing but it
+  // The shortest sequence, and nothing else.
   const [one, other] = told.map((text) => callsOf(text.slice(text.indexOf("(random calls"))));
   expect(one?.map((call) => call.replace(/\(.*/, ""))).toEqual([
     "store.deleteTokens",
@@ -59,32 +59,33 @@ test("random calls find that bug by themselves, and the same seed finds it again
   expect(other).toEqual(one);
 });
 
-test("a failure that random calls found is found again, and told alike, with the seed of its report", () => {
+test("the seed of a report repeats a failure that random calls found", () => {
   const rare = pathOf("./rare-bug.mjs");
   const failureOf = (...args: string[]): { seed: number; message: string | undefined } => {
     const json = join(directory, "rare.json");
     const { status, stdout } = run(rare, "--only", "2.3", "--rounds", "30", "--json", json, ...args);
     expect(status).toBe(1);
-    expect(stdout).toMatch(/^These again: --only 2\.3 --seed \d+ --rounds 30$/m);
+    expect(stdout).toMatch(/^To repeat: --only 2\.3 --seed \d+ --rounds 30$/m);
     const { seed, cases } = JSON.parse(readFileSync(json, "utf8")) as Report;
     return { seed, message: cases.find(({ status }) => status === "failed")?.message };
   };
   const first = failureOf();
-  expect(first.message).toContain(`seed ${first.seed} makes them again`);
+  expect(first.message).toContain(`seed ${first.seed} repeats them`);
   expect(first.message).toMatch(/expected: apiDomain to be "."\ncame: {5}null$/);
   const again = failureOf("--seed", String(first.seed));
   expect(again.seed).toBe(first.seed);
   expect(callsOf(again.message)).toEqual(callsOf(first.message));
-  // four saves of one record show it, and little else is left
+  // Four saves of one record show it, and little else is left.
   expect(callsOf(first.message).length).toBeLessThan(9);
 });
 
-/** The calls of a story, without the ids that a store made. */
+/** The calls of a failure, without the ids that a store made. */
 function callsOf(message = ""): string[] {
-  return message.match(/^ +store\.\w+\([^→\n]*/gm)?.map((call) => call.trim()) ?? [];
+  const calls = message.match(/^ +store\.\w+\([^→\n]*/gm) ?? [];
+  return calls.map((call) => call.trim().replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "made-by-the-store"));
 }
 
-test("misuse exits 2 and says what to do", () => {
+test("misuse exits with 2 and says what to do", () => {
   const file = (name: string, text: string): string => {
     writeFileSync(join(directory, name), text);
     return join(directory, name);
@@ -107,12 +108,12 @@ test("misuse exits 2 and says what to do", () => {
     [[], "Usage:"],
     [[GOOD, BAD], "one module"],
     [[GOOD, "--nonsense"], "--nonsense"],
-    [[GOOD, "--seed", "x"], "--seed takes a whole number"],
-    [[GOOD, "--only", "99"], "There is no case of 99"],
+    [[GOOD, "--seed", "x"], "--seed takes an integer of 0 or more"],
+    [[GOOD, "--only", "99"], "There is no case for 99"],
     [[GOOD, "--only", "9.1c", "--json", join(directory, "nowhere", "x.json")], "The report can't be written"],
     [[empty], "must be { name, open(space, options) }"],
     [[failing], "no server"],
-    [[nothing], "returns no store"],
+    [[nothing], "must return a store"],
     [[oneForAll], "Stores of one-for-all on different spaces have the same records"],
     [[typed], "plain JavaScript"],
     [["./missing.mjs"], "There is no file ./missing.mjs"],

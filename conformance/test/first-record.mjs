@@ -1,4 +1,4 @@
-// A store with the bug that Zoho's own has: a query without criteria returns the first record.
+// A store with the bug that Zoho's own has: an empty query returns the first record.
 import { MapTokenStore } from "./plain-store.mjs";
 
 class FirstRecordStore extends MapTokenStore {

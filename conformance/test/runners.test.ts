@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 
 const GOOD = new URL("./plain-store.mjs", import.meta.url);
 
-test("it runs under node:test", () => {
+test("the kit runs under node:test", () => {
   const file = fileURLToPath(new URL("./under-node-test.mjs", import.meta.url));
   const { status, stdout } = spawnSync(process.execPath, ["--test", "--test-reporter=tap", file], {
     encoding: "utf8",
@@ -14,7 +14,7 @@ test("it runs under node:test", () => {
   expect(status).toBe(0);
 });
 
-test("it runs under a runner that, like mocha, sets a test's limit from within", async () => {
+test("the kit runs under a runner that, like mocha, sets a test's limit from within", async () => {
   const limits: number[] = [];
   const tests: { name: string; body: () => Promise<void> }[] = [];
   const runner = {
@@ -23,7 +23,7 @@ test("it runs under a runner that, like mocha, sets a test's limit from within",
   };
   await registerConformance(GOOD, runner, { only: ["2.6", "6.1"] });
   for (const { body } of tests) {
-    // one argument would make it wait for a callback
+    // With an argument, mocha would wait for a callback.
     expect(body).toHaveLength(0);
     await body.call({ timeout: (ms: number) => limits.push(ms) });
   }
@@ -32,7 +32,7 @@ test("it runs under a runner that, like mocha, sets a test's limit from within",
   expect(tests.length).toBeGreaterThan(applied.length);
 });
 
-test("the environment says what to run again, before the options do", async () => {
+test("the environment overrides the options", async () => {
   const names: string[] = [];
   const skipped: string[] = [];
   const it = Object.assign((name: string) => names.push(name), {
@@ -53,7 +53,7 @@ test("the environment says what to run again, before the options do", async () =
     expect(skipped.length).toBeGreaterThan(0);
     process.env.CONFORMANCE_SEED = "many";
     await expect(registerConformance(GOOD, runner)).rejects.toThrow(
-      "CONFORMANCE_SEED must be a whole number.",
+      "CONFORMANCE_SEED must be an integer of 0 or more.",
     );
   } finally {
     delete process.env.CONFORMANCE_ONLY;
@@ -61,7 +61,7 @@ test("the environment says what to run again, before the options do", async () =
   }
 });
 
-test("an open() that never ends is told, and holds nothing up for good", async () => {
+test("an open() that never ends is reported", async () => {
   const { loadCandidate } = await import("../src/candidate.js");
   const module = "data:text/javascript,export default { name: 'stuck', open: () => new Promise(() => {}) }";
   await expect(loadCandidate(module)).rejects.toThrow(/open\(\) of stuck fails.*10000 ms/s);

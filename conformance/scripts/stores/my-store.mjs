@@ -1,9 +1,9 @@
-// A store with a bug for the documents to show: `ifRevision: 0` is taken for none.
+// A store with a bug for the documents to show: `ifRevision: 0` is treated as none.
 import { MapTokenStore } from "../../test/plain-store.mjs";
 
 class MyStore extends MapTokenStore {
   async saveToken(token, options) {
-    return options?.ifRevision ? super.saveToken(token, options) : super.saveToken(token);
+    return super.saveToken(token, options?.ifRevision === 0 ? {} : options);
   }
 }
 

@@ -1,4 +1,4 @@
-// A store with a bug for the documents to show: a query without criteria returns the first record.
+// A store with a bug for the documents to show: an empty query returns the first record.
 import { MapTokenStore } from "../../test/plain-store.mjs";
 
 class FirstRecordStore extends MapTokenStore {
