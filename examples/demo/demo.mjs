@@ -1,4 +1,4 @@
-// Shows Zoho's own SDK keeping its tokens in SQLite. `pnpm demo` builds the packages and runs it.
+// Shows Zoho's own SDK with its tokens in SQLite. `pnpm demo` builds the packages and runs it.
 import { execFile } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
 import { join, relative, resolve } from "node:path";
@@ -19,12 +19,15 @@ const MEANINGS = {
   refresh: "POST /oauth/v2/token        refresh token → new access token",
   "GET /crm/v8/users": "GET /crm/v8/users           who is the user?",
   "GET /crm/v8/org": "GET /crm/v8/org             of which organisation?",
-  "GET /crm/v8/settings/roles": "GET /crm/v8/settings/roles  the API call of the program",
+  "GET /crm/v8/settings/roles": "GET /crm/v8/settings/roles  an API call of the program",
 };
+const ANN = "ann@example.com";
+const BOB = "bob@example.com";
 
 await mkdir(directory, { recursive: true });
 for (const end of ["", "-wal", "-shm"]) await rm(database + end, { force: true });
-const zoho = await startZoho();
+// a token endpoint that takes a moment, so that calls do meet at it
+const zoho = await startZoho({ latencyMs: 300 });
 try {
   await show();
 } finally {
@@ -35,58 +38,73 @@ async function show() {
   say(
     "",
     "Zoho's official CRM SDK for TypeScript, with its tokens in SQLite.",
-    `Zoho's servers are played by a stand-in on this machine (${zoho.url}): no account is needed, nothing leaves.`,
+    `A stand-in on this machine plays Zoho's servers (${zoho.url}): no account is needed, and nothing leaves.`,
   );
-  const grantToken = zoho.grant("1000.DEMO", { email: "ann@example.com", zgid: "60001" });
+  const grantOf = (email) => zoho.grant("1000.DEMO", { email, zgid: "60001" });
+  const grantToken = grantOf(ANN);
 
   title("1. A process logs in with a grant token");
   say(
-    "A grant token is good once. The SDK exchanges it for an access token, which lasts an hour, and a refresh",
+    "A grant token works once. The SDK exchanges it for an access token, which lasts an hour, and a refresh token,",
+    "which lasts until it is revoked. It asks who the user is, and gives all of it to the store.",
   );
-  say("token, which lasts until it is revoked. It asks who the user is, and hands all of it to the store.");
-  await app(grantToken);
+  await run(["login", grantToken]);
 
-  title("2. A second process comes back, without a login");
+  title("2. A second process comes back without a login");
   say(
-    "It starts with the same grant token, which Zoho would refuse now. The store knows the record by it, so the",
+    "It starts with the same grant token, which Zoho would refuse now. The store finds the record by it, so the SDK",
+    "goes on with the stored access token.",
   );
-  say("SDK goes on with the stored access token: nobody has to log in again after a restart.");
-  await app(grantToken);
+  await run(["login", grantToken]);
 
-  title("3. The access token expires, and a third process refreshes it");
+  title("3. The access token expires: 20 calls in two processes, one refresh");
   say(
-    "Rather than wait for an hour, the demo sets the end of the stored access token to a minute ago. The SDK sees",
+    "Rather than wait for an hour, the demo sets the expiry of the stored access token to a minute ago. Two processes",
+    "then make ten calls each, all at the same time. On its own, the SDK would refresh twenty times.",
   );
-  say(
-    "that, gets a new one for the refresh token and saves it. Zoho's answer has no refresh token in it this",
-  );
-  say("time: the store keeps the one that it has.");
   await expire();
-  await app(grantToken);
+  await run(["calls", "10", ANN], ["calls", "10", ANN]);
 
-  title("4. What is stored: one record, saved anew each time");
+  title("4. Two users at the same time, and nobody is mixed up");
   say(
-    "Printing a token shows no secret. `revision` counts the saves: the login, the demo's own change, the refresh.",
+    "Bob logs in too. Both access tokens expire, and each of two processes makes 20 calls at once, by turns as Ann and",
+    "as Bob. The SDK has one current user per process; asUser gives each call its own.",
   );
+  await run(["login", grantOf(BOB)]);
+  await expire();
+  await run(["calls", "20", ANN, BOB], ["calls", "20", ANN, BOB]);
+
+  title("5. What is stored: one record per user");
+  say("Printing a token shows no secret. `revision` counts the saves.");
   await list();
 
   title("The database is yours to look at");
-  say(`  ${shown}`);
   say(
+    `  ${shown}`,
     `  node examples/demo/list.mjs ${shown}`,
     "or with SQLite's own tool (the tokens themselves are in it, so keep the file to yourself):",
+    `  sqlite3 ${shown} .dump`,
+    "",
   );
-  say(`  sqlite3 ${shown} "select id, user_name, expires_at, revision from tokenkeep_tokens"`, "");
 }
 
-/** Runs the program, and tells what it said and what Zoho was asked. */
-async function app(grantToken) {
+/** Runs the program once for each list of arguments, all at the same time, and shows what Zoho was asked. */
+async function run(...programs) {
   zoho.requests.length = 0;
-  const args = [join(here, "app.mjs"), database, zoho.url, grantToken];
-  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: directory });
-  say(`  process: ${stdout.trim()}`);
-  for (const request of zoho.requests) say(`  Zoho:    ${MEANINGS[request] ?? request}`);
-  if (!zoho.requests.includes("grant")) say("           (no login)");
+  const outputs = await Promise.all(
+    programs.map(async (args) => {
+      const all = [join(here, "app.mjs"), database, zoho.url, ...args];
+      return (await promisify(execFile)(process.execPath, all, { cwd: directory })).stdout;
+    }),
+  );
+  for (const [index, output] of outputs.entries()) {
+    for (const line of output.trim().split("\n")) say(`  process ${index + 1}: ${line}`);
+  }
+  const counts = new Map();
+  for (const request of zoho.requests) counts.set(request, (counts.get(request) ?? 0) + 1);
+  for (const [request, count] of counts)
+    say(`  Zoho: ${String(count).padStart(3)} × ${MEANINGS[request] ?? request}`);
+  if (!counts.has("grant")) say("        (no login)");
 }
 
 async function expire() {

@@ -11,8 +11,10 @@ const environment =
 
 const store = new SqliteTokenStore(path);
 const token = new sdk.OAuthToken("1000.CLIENT", "secret", grantToken, null, null, null, null, null);
+const bridge = zohoTokenStore(store, sdk, { refresh: true });
 const builder = await new sdk.InitializeBuilder();
-await builder.environment(environment).token(token).store(zohoTokenStore(store, sdk)).initialize();
+await builder.environment(environment).token(token).store(bridge).initialize();
 
 console.log(await store.getTokens()); // secrets masked
+await bridge.close();
 await store.close();
