@@ -28,14 +28,20 @@ it("four processes of ten callers refresh once, and all get the new token", asyn
       expiresAt: Date.now() - 1000,
     });
     const run = () =>
-      promisify(execFile)(process.execPath, [program, join(directory, "tokens.db"), id!, endpoint]);
+      promisify(execFile)(process.execPath, [
+        program,
+        join(directory, "tokens.db"),
+        "ann@example.com:1",
+        "1000.CLIENT",
+        endpoint,
+      ]);
     const results = await Promise.all([run(), run(), run(), run()]);
     expect(results.map(({ stdout }) => stdout)).toEqual(Array(4).fill("10 callers, 1 access token\n"));
     expect(zoho.requests.filter((request) => request === "refresh")).toHaveLength(1);
     const token = await store.findTokenById(id!);
     expect(token?.accessToken).not.toBe(login.access_token);
     expect(token?.refreshToken).toBe(login.refresh_token);
-    expect(token?.revision).toBe(2);
+    expect(token?.revision).toBe(3); // saved, marked, refreshed
     await store.close();
   } finally {
     await zoho.stop();

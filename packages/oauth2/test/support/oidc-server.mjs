@@ -82,6 +82,27 @@ async function login(accountId, clientId) {
   return { access_token: accessToken, refresh_token: refreshToken, expires_in: 3600, token_type: "Bearer" };
 }
 
+/** What the browser would come back with. */
+async function codeFor({ user, client: clientId, challenge, redirect }) {
+  const client = await provider.Client.find(clientId);
+  const grant = new provider.Grant({ accountId: user, clientId });
+  grant.addOIDCScope("openid offline_access");
+  const code = new provider.AuthorizationCode({
+    accountId: user,
+    client,
+    grantId: await grant.save(),
+    scope: "openid offline_access",
+    redirectUri: redirect,
+    codeChallenge: challenge,
+    codeChallengeMethod: "S256",
+    claims: {},
+    gty: "authorization_code",
+    expiresWithSession: false,
+    authTime: Math.floor(Date.now() / 1000),
+  });
+  return { code: await code.save() };
+}
+
 const callback = provider.callback();
 server.on("request", async (request, response) => {
   const url = new URL(request.url, issuer);
@@ -89,6 +110,8 @@ server.on("request", async (request, response) => {
   let answer;
   if (url.pathname === "/control/login") {
     answer = await login(url.searchParams.get("user"), url.searchParams.get("client") ?? "app");
+  } else if (url.pathname === "/control/code") {
+    answer = await codeFor(Object.fromEntries(url.searchParams));
   } else if (url.pathname === "/control/counts") answer = counts;
   else if (url.pathname === "/control/accepts") {
     const token = await provider.RefreshToken.find(url.searchParams.get("token"));
