@@ -150,7 +150,8 @@ export class PooledConnection implements SqlConnection {
 
   /** Whether the reply was lost, so that nobody knows what the server did. */
   #isLost(error: unknown): boolean {
-    return this.#ruleFor(error)?.uncertain ?? true;
+    const rule = this.#ruleFor(error);
+    return rule === undefined || rule.uncertain === true;
   }
 
   #ruleFor(error: unknown): SqlErrorRule | undefined {
