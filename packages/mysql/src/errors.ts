@@ -45,6 +45,11 @@ export const RULES: readonly SqlErrorRule[] = [
     message: "the server can't have a table of this name. Choose a shorter one.",
   },
   {
+    codes: /^3988$/,
+    code: "ERR_INVALID_OPTIONS",
+    message: "text can't be sent: the connections must have the charset utf8mb4. Set it on the pool.",
+  },
+  {
     codes: /^1153$/,
     code: "ERR_UNSUPPORTED",
     message: "the record is larger than max_allowed_packet. Raise it on the server.",
