@@ -35,6 +35,37 @@ class OnCluster extends RedisTokenStore {
   }
 }
 
+/** Every key of a space with what it holds. */
+async function dump(space) {
+  const client = openClient("");
+  try {
+    await client.ping(); // only then a Cluster knows its nodes
+    const nodes = client instanceof Cluster ? client.nodes("master") : [client];
+    const texts = [];
+    for (const node of nodes) {
+      for await (const keys of node.scanStream({ match: `${space.id}:*`, count: 1000 })) {
+        for (const key of keys) texts.push(key, JSON.stringify(await contentOf(node, key)));
+      }
+    }
+    return texts.join("\n");
+  } finally {
+    client.disconnect();
+  }
+}
+
+async function contentOf(node, key) {
+  switch (await node.type(key)) {
+    case "hash":
+      return node.hgetall(key);
+    case "zset":
+      return node.zrange(key, 0, -1, "WITHSCORES");
+    case "set":
+      return node.smembers(key);
+    default:
+      return node.get(key);
+  }
+}
+
 // The spaces are kept apart by a prefix, so that the whole namespace is the kit's.
 export default {
   name: "redis",
@@ -48,6 +79,7 @@ export default {
       clientOptions: { ...clientOptions, keyPrefix },
     });
   },
+  dump,
   client: {
     open: (space) => openClient(`${space.id}:`),
     store: (client, _space, options) => new RedisTokenStore({ ...options, client }),
