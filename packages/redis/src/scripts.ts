@@ -32,7 +32,7 @@ if layout and layout ~= '${LAYOUT}' then return redis.error_reply('TOKENKEEP_LAY
 export const OPEN: Script = new Script(
   "allow-oom",
   `${BEGIN}
-redis.call('HDEL', records, '')
+redis.call('HDEL', records, string.rep('-', 256)) -- no id is as long; '' is core's own
 redis.call('HDEL', index, '')
 for _, key in ipairs({ users, order }) do
   redis.call('ZREM', key, '')
