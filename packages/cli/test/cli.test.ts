@@ -1,0 +1,309 @@
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { generateKey } from "@tokenkeep/core";
+import { FileTokenStore } from "@tokenkeep/file";
+import { SqliteTokenStore } from "@tokenkeep/sqlite";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { tokenkeep } from "./run.js";
+
+let folder: string;
+let path: string;
+let store: string;
+
+const HOUR = 3_600_000;
+const SECRETS = /(refresh|access)-secret/;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "tokenkeep-cli-"));
+  path = join(folder, "tokens.db");
+  store = `sqlite:${path}`;
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+/** Saves tokens of ann, bob and so on, of which the first one's access token expired. */
+async function fill(
+  names: readonly string[],
+  encryption?: { keys: { id: string; key: string }[] },
+): Promise<string[]> {
+  const tokens = new SqliteTokenStore({ path, encryption });
+  const ids: string[] = [];
+  for (const [index, name] of names.entries()) {
+    const { id } = await tokens.saveToken({
+      userSignature: { name },
+      clientId: "app",
+      refreshToken: `refresh-secret-${name}`,
+      accessToken: `access-secret-${name}`,
+      expiresAt: Date.now() + (index === 0 ? -HOUR : HOUR),
+    });
+    ids.push(id!);
+  }
+  await tokens.close();
+  return ids;
+}
+
+const lines = (text: string): string[] => text.split("\n").filter((line) => line !== "");
+
+describe("list, show and find", () => {
+  it("show what is there, and no secret", async () => {
+    const [ann] = await fill(["ann", "bob"]);
+    const listed = await tokenkeep(["list", "--store", store]);
+    expect(listed).toMatchObject({ status: 0, stderr: "" });
+    expect(lines(listed.stdout)).toHaveLength(3);
+    expect(listed.stdout).toMatch(/ann +app +1 hour ago/);
+    const json = await tokenkeep(["list", "--store", store, "--expired", "--json"]);
+    expect(lines(json.stdout).map((line) => JSON.parse(line).user)).toEqual(["ann"]);
+    const shown = await tokenkeep(["show", ann!], { TOKENKEEP_STORE: store });
+    const found = await tokenkeep(["find", "--user", "ann", "--json"], { TOKENKEEP_STORE: store });
+    expect(JSON.parse(found.stdout)).toMatchObject({ id: ann, refreshToken: "***" });
+    for (const { stdout } of [listed, json, shown, found]) expect(stdout).not.toMatch(SECRETS);
+  });
+
+  it("need no key, except to look inside", async () => {
+    const key = generateKey("k1").split(":")[1]!;
+    const [ann] = await fill(["ann"], { keys: [{ id: "k1", key }] });
+    expect((await tokenkeep(["list", "--store", store])).stdout).toMatch(/ k1$/m);
+    const refused = await tokenkeep(["show", ann!, "--store", store]);
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("ERR_KEY") });
+    const opened = await tokenkeep(["show", ann!, "--store", store], { TOKENKEEP_KEYS: `k1:${key}` });
+    expect(opened.stdout).toContain("***");
+  });
+
+  it("reveal secrets only after a yes", async () => {
+    const [ann] = await fill(["ann"]);
+    const asked = await tokenkeep(["show", ann!, "--store", store, "--reveal"]);
+    expect(asked).toMatchObject({ status: 2, stdout: "", stderr: expect.stringContaining("--yes") });
+    const revealed = await tokenkeep(["show", ann!, "--store", store, "--reveal", "--yes"]);
+    expect(revealed.stdout).toContain("refresh-secret-ann");
+  });
+
+  it("do nothing to a terminal, whatever a user is called", async () => {
+    await fill(["\u001b[2Jevil\u202e"]);
+    const { stdout } = await tokenkeep(["list", "--store", store]);
+    expect(stdout).toContain("\\u001b[2Jevil\\u202e");
+    expect(stdout).not.toContain("\u001b");
+  });
+});
+
+describe("looking", () => {
+  it("creates nothing: a mistyped path is an error", async () => {
+    for (const args of [
+      ["list"],
+      ["doctor"],
+      ["prune", "--expired", "--dry-run"],
+      ["export", "--plaintext"],
+    ]) {
+      const { status, stderr, stdout } = await tokenkeep([...args, "--store", `${store}x`]);
+      expect([1, 1]).toContain(status);
+      expect(stderr + stdout).toContain("does not exist");
+    }
+    expect(existsSync(`${path}x`)).toBe(false);
+  });
+});
+
+describe("usage", () => {
+  it.each([
+    [[]],
+    [["nonsense"]],
+    [["list", "--store", "tokens.db"]],
+    [["list"]],
+    [["prune"]],
+    [["prune", "--idle", "soon"]],
+    [["show"]],
+    [["rekey", "--to", "plaintext"]],
+  ])("%j is wrong, and says why", async (args) => {
+    const { status, stderr } = await tokenkeep(args);
+    expect(status).toBe(2);
+    expect(stderr).not.toBe("");
+  });
+
+  it("has help with examples for every command", async () => {
+    const { stdout, status } = await tokenkeep(["--help"]);
+    expect(status).toBe(0);
+    const commands = [...stdout.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name!);
+    expect(commands).toEqual(expect.arrayContaining(["list", "copy", "doctor", "rekey", "revoke"]));
+    for (const name of ["list", "copy", "doctor", "prune"]) {
+      expect((await tokenkeep([name, "--help"])).stdout).toContain("Examples:");
+    }
+  });
+});
+
+describe("copy", () => {
+  it("keeps ids and times, may be repeated, and overwrites nothing newer", async () => {
+    const [ann] = await fill(["ann", "bob", "cy"]);
+    const target = join(folder, "copy.jsonl");
+    const args = ["copy", "--store", store, "--to", `file:${target}`, "--json"];
+    const rehearsed = await tokenkeep([...args, "--dry-run"]);
+    expect(JSON.parse(rehearsed.stdout)).toMatchObject({ read: 3, written: 3, dryRun: true });
+    expect(existsSync(target)).toBe(false);
+    expect(JSON.parse((await tokenkeep(args)).stdout)).toMatchObject({ written: 3, kept: 0, problems: [] });
+
+    const copied = new FileTokenStore(target);
+    const source = new SqliteTokenStore(path);
+    expect((await copied.findTokenById(ann!))?.toPlain()).toEqual(
+      (await source.findTokenById(ann!))?.toPlain(),
+    );
+    await copied.saveToken({ id: ann!, accessToken: "newer" });
+    await source.saveToken({ userSignature: { name: "bob" }, clientId: "app", refreshToken: "rotated" });
+    await Promise.all([copied.close(), source.close()]);
+
+    const unasked = await tokenkeep(args);
+    expect(unasked).toMatchObject({ status: 2, stderr: expect.stringContaining("which has 3 records") });
+    expect(JSON.parse((await tokenkeep([...args, "--yes"])).stdout)).toMatchObject({ written: 1, kept: 2 });
+    const after = new FileTokenStore(target);
+    expect((await after.findTokenById(ann!))?.accessToken).toBe("newer");
+    expect((await after.findToken({ userSignature: { name: "bob" }, clientId: "app" }))?.refreshToken).toBe(
+      "rotated",
+    );
+    await after.close();
+  });
+
+  it("does not make secrets less protected unless told to", async () => {
+    const key = generateKey("k1").split(":")[1]!;
+    await fill(["ann"], { keys: [{ id: "k1", key }] });
+    const args = ["copy", "--store", store, "--to", `file:${join(folder, "copy.jsonl")}`];
+    const keys = { TOKENKEEP_KEYS: `k1:${key}` };
+    expect(await tokenkeep(args, keys)).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("--plaintext"),
+    });
+    const sealed = await tokenkeep(args, { ...keys, TOKENKEEP_TO_KEYS: generateKey("k2") });
+    expect(sealed.status).toBe(0);
+    expect(readFileSync(join(folder, "copy.jsonl"), "utf8")).not.toMatch(SECRETS);
+  });
+});
+
+describe("export and import", () => {
+  it("move every token through a private file", async () => {
+    await fill(["ann", "bob"]);
+    const file = join(folder, "tokens.export");
+    writeFileSync(file, "older", { mode: 0o644 });
+    expect(await tokenkeep(["export", "--store", store, "--output", file])).toMatchObject({ status: 2 });
+    await tokenkeep(["export", "--store", store, "--output", file, "--plaintext"]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    const target = `sqlite:${join(folder, "other.db")}`;
+    const imported = await tokenkeep(["import", file, "--store", target, "--json"]);
+    expect(JSON.parse(imported.stdout)).toMatchObject({ written: 2, problems: [] });
+  });
+
+  it("read the file of a Zoho SDK", async () => {
+    const file = join(folder, "zoho_tokens.txt");
+    const header =
+      "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
+    writeFileSync(file, `${header}\n1,ann,1000.C,secret,1000.r,1000.a,,1790000000000,,`);
+    const { stdout } = await tokenkeep(["import", file, "--store", store, "--json"]);
+    expect(JSON.parse(stdout)).toMatchObject({ written: 1, problems: [] });
+  });
+});
+
+describe("what removes", () => {
+  it("asks, and without a terminal needs --yes", async () => {
+    const [ann] = await fill(["ann", "bob"]);
+    expect(await tokenkeep(["delete", ann!, "--store", store])).toMatchObject({ status: 2 });
+    expect(await tokenkeep(["delete", ann!, "--store", store, "--dry-run"])).toMatchObject({ status: 0 });
+    expect(lines((await tokenkeep(["list", "--store", store, "--json"])).stdout)).toHaveLength(2);
+    expect(await tokenkeep(["delete", ann!, "--store", store, "--yes"])).toMatchObject({ status: 0 });
+    expect(await tokenkeep(["delete", ann!, "--store", store, "--yes"])).toMatchObject({ status: 1 });
+    const pruned = await tokenkeep(["prune", "--idle", "0s", "--store", store, "--yes", "--json"]);
+    expect(JSON.parse(pruned.stdout)).toEqual({ removed: 1, kept: 0, dryRun: false });
+  });
+});
+
+describe("rekey", () => {
+  it("encrypts a store in place, moves it to a new key, and back", async () => {
+    await fill(["ann", "bob"]);
+    const [one, two] = [generateKey("k1"), generateKey("k2")];
+    const rekey = (keys: string, ...more: string[]) =>
+      tokenkeep(["rekey", "--store", store, "--yes", "--json", ...more], { TOKENKEEP_KEYS: keys });
+    expect(JSON.parse((await rekey(one)).stdout)).toMatchObject({
+      isComplete: true,
+      changed: 2,
+      inUse: { keys: { k1: 2 } },
+    });
+    expect(readFileSync(path).toString("latin1")).not.toMatch(SECRETS);
+    expect(JSON.parse((await rekey(`${two},${one}`)).stdout)).toMatchObject({ inUse: { keys: { k2: 2 } } });
+    expect((await rekey(one)).status).toBe(1);
+    const back = await rekey(two, "--to", "plaintext", "--plaintext");
+    expect(JSON.parse(back.stdout)).toMatchObject({ inUse: { keys: {}, plaintext: 2 } });
+  });
+
+  it("makes keys that it takes", async () => {
+    const { stdout } = await tokenkeep(["keygen", "k9"]);
+    expect(stdout).toMatch(/^k9:[A-Za-z0-9+/]{43}=\n$/);
+    expect(await tokenkeep(["keygen", "no spaces"])).toMatchObject({ status: 2 });
+  });
+});
+
+describe("doctor", () => {
+  const check = async (env: Record<string, string> = {}) => {
+    const { status, stdout } = await tokenkeep(["doctor", "--store", store, "--json"], env);
+    return { status, names: (JSON.parse(stdout).findings as { name: string }[]).map(({ name }) => name) };
+  };
+
+  it("finds nothing in a healthy store, and changes nothing", async () => {
+    await fill(["ann", "bob"]);
+    const before = readFileSync(path);
+    expect(await check()).toEqual({ status: 0, names: [] });
+    expect(readFileSync(path).equals(before)).toBe(true);
+  });
+
+  it("finds a file that others can read", async () => {
+    await fill(["ann"]);
+    chmodSync(path, 0o644);
+    const { status, names } = await check();
+    expect([status, ...new Set(names)]).toEqual([1, "readable-by-others"]); // SQLite gives its -wal the same mode
+    const ignored = await tokenkeep(["doctor", "--store", store, "--ignore", "readable-by-others"]);
+    expect(ignored.status).toBe(0);
+  });
+
+  it("finds an index entry that is missing, a missing key, and another schema", async () => {
+    const key = generateKey("k1").split(":")[1]!;
+    const { default: Database } = await import("better-sqlite3");
+    const change = (sql: string) => {
+      const database = new Database(path);
+      database.exec(sql);
+      database.close();
+    };
+    await fill(["ann"]);
+    change("UPDATE tokenkeep_tokens SET refresh_token_key = NULL");
+    expect(await check()).toEqual({ status: 1, names: ["index-missing"] });
+    change("DELETE FROM tokenkeep_tokens");
+    await fill(["ann"], { keys: [{ id: "k1", key }] });
+    expect(await check()).toEqual({ status: 1, names: ["unreadable-record"] });
+    expect(await check({ TOKENKEEP_KEYS: `k1:${key}` })).toEqual({ status: 0, names: [] });
+    change("UPDATE tokenkeep_meta SET value = 99 WHERE name = 'version'");
+    expect(await check()).toEqual({ status: 1, names: ["schema"] });
+  });
+
+  it("finds grants that need a login, records of no use, and times that can't be", async () => {
+    const tokens = new SqliteTokenStore(path);
+    await tokens.saveToken({
+      userSignature: { name: "a" },
+      refreshToken: "r",
+      refreshState: { status: "login-required" },
+    });
+    await tokens.saveToken({ userSignature: { name: "b" }, accessToken: "x", expiresAt: Date.now() - HOUR });
+    const day = 86_400_000;
+    const future = { createdAt: Date.now() + day, savedAt: Date.now() + day };
+    await tokens.importToken({ id: "future", refreshToken: "f", revision: 1, ...future });
+    await tokens.close();
+    const { status, names } = await check();
+    expect(status).toBe(1);
+    expect(names.sort()).toEqual(["dead-grants", "expired-without-refresh", "saved-in-the-future"]);
+  });
+
+  it("says that it could not check", async () => {
+    const { status, stdout } = await tokenkeep(["doctor", "--store", "redis://127.0.0.1:1", "--json"]);
+    expect(status).toBe(3);
+    expect(JSON.parse(stdout).findings[0]).toMatchObject({ name: "unreachable" });
+  });
+});
+
+it("prints completions from its own commands", async () => {
+  for (const shell of ["bash", "zsh", "fish"]) {
+    const { stdout } = await tokenkeep(["completion", shell]);
+    expect(stdout).toMatch(/tokenkeep/);
+    expect(stdout).toMatch(/doctor/);
+  }
+  expect(await tokenkeep(["completion", "tcsh"])).toMatchObject({ status: 2 });
+});
