@@ -1,9 +1,8 @@
-// Two stores by people who have nothing but the packages: what their first hour with the kit is like.
+// A store by people who have nothing but the packages: what their first hour with the kit is like.
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { CaseResult, Report } from "@tokenkeep/conformance";
-import { describeOnServer } from "@tokenkeep/test-servers";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Project } from "./outsiders/project.js";
 import { RUNNER_NAMES, runIn } from "./outsiders/runners.js";
@@ -126,20 +125,6 @@ describe("the store that keeps rows in a list", () => {
       part: "&& agree(record.clientId, wanted.clientId)",
       other: "",
       paragraph: "2.4",
-    },
-  });
-});
-
-await describeOnServer("postgres", ({ url }) => {
-  tests("postgres-store", {
-    env: { POSTGRES_URL: url },
-    atLeast: 150,
-    section: "4",
-    fault: {
-      file: "dist/schema.js",
-      part: "UNIQUE (namespace, refresh_token_key),",
-      other: "",
-      paragraph: "3.4",
     },
   });
 });
