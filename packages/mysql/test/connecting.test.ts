@@ -91,7 +91,7 @@ describe.each(["mysql", "mariadb"] as const)("the Unix socket of %s", (name) => 
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
-  });
+  }, 300_000);
 });
 
 async function worksWith(options: MysqlTokenStoreOptions): Promise<void> {

@@ -71,8 +71,8 @@ await describeOnBoth(({ url }) => {
 
     it("that has no connection free ends a call in time, and serves the next", async () => {
       const pool = poolWith({ connectionLimit: 1 });
-      await using store = open({ pool, table, timeoutMs: 300 });
-      await store.findTokenById("1");
+      await using store = open({ pool, table, timeoutMs: 1000 });
+      await vi.waitFor(() => store.findTokenById("1"), 30_000);
       const taken = await pool.getConnection();
       await expect(store.saveToken({ refreshToken: "never" })).rejects.toMatchObject({
         code: "ERR_UNAVAILABLE",

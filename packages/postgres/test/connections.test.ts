@@ -1,10 +1,9 @@
 import { startProxy } from "@tokenkeep/conformance";
 import { keysOf, type TokenFields } from "@tokenkeep/core/backend";
-import { PostgresTokenStore } from "@tokenkeep/postgres";
 import { describeOnServer } from "@tokenkeep/test-servers";
 import pg from "pg";
 import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
-import { freshName, sql, until, urlWith } from "./support.js";
+import { freshName, open, sql, until, urlWith } from "./support.js";
 
 const NO_FIELDS = {
   userName: null,
@@ -35,7 +34,7 @@ await describeOnServer("postgres", ({ url, container }) => {
       const pool = poolWith({ max: 2 });
       const clients: pg.PoolClient[] = [];
       pool.on("connect", (client) => void clients.push(client as pg.PoolClient));
-      const store = new PostgresTokenStore({ pool, schema });
+      const store = open({ pool, schema });
       const listeners = () =>
         [pool, ...clients].map((one) => one.eventNames().map((name) => [name, one.listenerCount(name)]));
       await store.findTokenById("1");
@@ -50,7 +49,7 @@ await describeOnServer("postgres", ({ url, container }) => {
     it("may have type parsers of its own", async () => {
       const types = { getTypeParser: () => () => "nonsense" } as unknown as pg.CustomTypesConfig;
       const pool = poolWith({ types });
-      await using store = new PostgresTokenStore({ pool, schema });
+      await using store = open({ pool, schema });
       await store.saveToken({ id: "parsed", refreshToken: "é😀\0", expiresAt: 7 });
       expect((await store.findTokenById("parsed"))?.toPlain()).toMatchObject({
         refreshToken: "é😀\0",
@@ -61,8 +60,8 @@ await describeOnServer("postgres", ({ url, container }) => {
 
     it("that has no connection free ends a call in time, and serves the next", async () => {
       const pool = poolWith({ max: 1 });
-      await using store = new PostgresTokenStore({ pool, schema, timeoutMs: 300 });
-      await store.findTokenById("1");
+      await using store = open({ pool, schema, timeoutMs: 1000 });
+      await vi.waitFor(() => store.findTokenById("1"), 30_000);
       const taken = await pool.connect();
       await expect(store.saveToken({ refreshToken: "never" })).rejects.toMatchObject({
         code: "ERR_UNAVAILABLE",
@@ -71,12 +70,15 @@ await describeOnServer("postgres", ({ url, container }) => {
         message: expect.stringMatching(/no connection of the pool.*Nothing was sent/),
       });
       taken.release();
-      await vi.waitFor(async () => expect(await store.findToken({ refreshToken: "never" })).toBeNull());
+      await vi.waitFor(
+        async () => expect(await store.findToken({ refreshToken: "never" })).toBeNull(),
+        20_000,
+      );
     });
 
     it("that was ended is not waited for", async () => {
       const pool = poolWith();
-      await using store = new PostgresTokenStore({ pool, schema });
+      await using store = open({ pool, schema });
       await pool.end();
       await expect(store.findTokenById("1")).rejects.toMatchObject({
         code: "ERR_UNAVAILABLE",
@@ -89,7 +91,7 @@ await describeOnServer("postgres", ({ url, container }) => {
     it("are not prepared by name unless asked for", async () => {
       for (const prepare of [false, true]) {
         const pool = new pg.Pool({ connectionString: url, max: 1 });
-        await using store = new PostgresTokenStore({ pool, schema, prepare });
+        await using store = open({ pool, schema, prepare });
         for (let i = 0; i < 3; i++) await store.saveToken({ id: "p", refreshToken: "p" });
         const { rows } = await pool.query("SELECT name FROM pg_prepared_statements");
         if (prepare) expect(rows.length).toBeGreaterThan(0);
@@ -109,7 +111,7 @@ await describeOnServer("postgres", ({ url, container }) => {
           return query(given);
         }) as typeof client.query;
       });
-      await using store = new PostgresTokenStore({ pool, schema });
+      await using store = open({ pool, schema });
       const token = { userSignature: { name: "u" }, clientId: "c", refreshToken: "r", accessToken: "a" };
       await store.findTokenById("1"); // opens it
       sent.length = 0;
@@ -137,7 +139,7 @@ await describeOnServer("postgres", ({ url, container }) => {
       const pool = new pg.Pool({ connectionString: url, max: 1 });
       let queries = 0;
       pool.on("acquire", () => void queries++);
-      await using store = new PostgresTokenStore({ pool, schema });
+      await using store = open({ pool, schema });
       const saved = await store.saveToken({ id: "copy", refreshToken: "copy" });
       queries = 0;
       await store.saveToken(saved.with({ accessToken: "new" }));
@@ -147,7 +149,7 @@ await describeOnServer("postgres", ({ url, container }) => {
     });
 
     it("are repeated after a deadlock", async () => {
-      await using store = new PostgresTokenStore({ url, schema });
+      await using store = open({ url, schema });
       await store.saveToken({ id: "d", refreshToken: "d" });
       const taken = keysOf({ ...NO_FIELDS, accessToken: "wanted" }).accessToken;
       const other = new pg.Client(url);
@@ -180,7 +182,7 @@ await describeOnServer("postgres", ({ url, container }) => {
          GRANT USAGE ON SCHEMA ${schema} TO ${user}; GRANT ALL ON ALL TABLES IN SCHEMA ${schema} TO ${user};
          ALTER ROLE ${user} SET default_transaction_read_only = on`,
       );
-      await using store = new PostgresTokenStore({
+      await using store = open({
         url: urlWith(url, { username: user, password: "pw" }),
         schema,
       });
@@ -200,7 +202,7 @@ await describeOnServer("postgres", ({ url, container }) => {
         `CREATE USER ${user} PASSWORD 'pw';
          GRANT USAGE ON SCHEMA ${schema} TO ${user}; GRANT SELECT ON ALL TABLES IN SCHEMA ${schema} TO ${user}`,
       );
-      await using store = new PostgresTokenStore({
+      await using store = open({
         url: urlWith(url, { username: user, password: "pw" }),
         schema,
       });
@@ -214,19 +216,19 @@ await describeOnServer("postgres", ({ url, container }) => {
 
   describe("a connection", () => {
     it("with a wrong password is refused at once, without showing it", async () => {
-      await using store = new PostgresTokenStore(urlWith(url, { password: "wrong-secret" }));
+      await using store = open({ url: urlWith(url, { password: "wrong-secret" }) });
       const error = await store.findTokenById("1").catch((thrown) => thrown);
       expect(error).toMatchObject({ code: "ERR_PERMISSION", retryable: false });
       expect(`${error.stack} ${error.cause?.stack}`).not.toContain("wrong-secret");
     });
 
     it("to a database that is not there is refused at once", async () => {
-      await using store = new PostgresTokenStore(urlWith(url, { pathname: "/nowhere" }));
+      await using store = open({ url: urlWith(url, { pathname: "/nowhere" }) });
       await expect(store.findTokenById("1")).rejects.toMatchObject({ code: "ERR_SCHEMA", retryable: false });
     });
 
     it("in plaintext to a server without TLS is not made where TLS was asked for", async () => {
-      await using store = new PostgresTokenStore({ url, schema, clientOptions: { ssl: true } });
+      await using store = open({ url, schema, clientOptions: { ssl: true } });
       await expect(store.findTokenById("1")).rejects.toMatchObject({
         code: "ERR_INVALID_OPTIONS",
         retryable: false,
@@ -237,7 +239,7 @@ await describeOnServer("postgres", ({ url, container }) => {
     it("that the server ends is replaced", async () => {
       const pool = new pg.Pool({ connectionString: url, application_name: schema });
       pool.on("error", () => {});
-      await using store = new PostgresTokenStore({ pool, schema });
+      await using store = open({ pool, schema });
       const { revision } = await store.saveToken({ id: "ended", refreshToken: "ended" });
       for (let i = 1; i <= 3; i++) {
         await sql(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1", [
@@ -255,7 +257,7 @@ await describeOnServer("postgres", ({ url, container }) => {
         const { hostname } = new URL(url);
         const proxy = await startProxy(hostname, () => container.getMappedPort(5432));
         const proxied = urlWith(url, { hostname: "127.0.0.1", port: String(proxy.port) });
-        await using store = new PostgresTokenStore({ url: proxied, schema, timeoutMs: 3000 });
+        await using store = open({ url: proxied, schema, timeoutMs: 3000 });
         const acknowledged = new Map<string, number>();
         let isOver = false;
         const savers = Array.from({ length: 5 }, async (_, i) => {

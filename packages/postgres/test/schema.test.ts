@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises";
-import { PostgresTokenStore, postgresSchema } from "@tokenkeep/postgres";
+import { type PostgresTokenStore, postgresSchema } from "@tokenkeep/postgres";
 import { describeOnServer } from "@tokenkeep/test-servers";
 import { afterEach, describe, expect, it } from "vitest";
-import { freshName, sql, urlWith } from "./support.js";
+import { freshName, open, sql, urlWith } from "./support.js";
 
 await describeOnServer("postgres", ({ url }) => {
   const schema = freshName();
@@ -12,7 +12,7 @@ await describeOnServer("postgres", ({ url }) => {
     it("is in the first schema of the search path unless it is named", async () => {
       const database = freshName();
       await sql(url, `CREATE DATABASE ${database}`);
-      await using store = new PostgresTokenStore(urlWith(url, { pathname: `/${database}` }));
+      await using store = open({ url: urlWith(url, { pathname: `/${database}` }) });
       await useAll(store);
       await store.close();
       const there = urlWith(url, { pathname: `/${database}` });
@@ -24,7 +24,7 @@ await describeOnServer("postgres", ({ url }) => {
 
     it("may have any name", async () => {
       for (const name of ['quo"te', "ta ble", "täble€", "SELECT", "x'; DROP TABLE y; --", "a".repeat(63)]) {
-        await using store = new PostgresTokenStore({ url, schema: name });
+        await using store = open({ url, schema: name });
         await useAll(store);
         await store.close();
         await sql(url, `DROP SCHEMA "${name.replaceAll('"', '""')}" CASCADE`);
@@ -33,7 +33,7 @@ await describeOnServer("postgres", ({ url }) => {
 
     it("is asked for with the SQL where the store may not create it", async () => {
       for (const options of [{ createTables: false }, { open: "existing" }] as const) {
-        await using store = new PostgresTokenStore({ url, schema, ...options });
+        await using store = open({ url, schema, ...options });
         const error = await store.findTokenById("1").catch((thrown) => thrown);
         expect(error).toMatchObject({ code: "ERR_SCHEMA", retryable: false });
         for (const statement of postgresSchema({ schema })) expect(error.message).toContain(statement);
@@ -58,7 +58,7 @@ await describeOnServer("postgres", ({ url }) => {
          GRANT SELECT, INSERT, UPDATE, DELETE ON ${schema}.tokenkeep, ${schema}.tokenkeep_locks TO ${user.name}`,
       );
       for (const options of [{ createTables: false }, { open: "existing" }, {}] as const) {
-        await using store = new PostgresTokenStore({ url: user.url, schema, ...options });
+        await using store = open({ url: user.url, schema, ...options });
         await useAll(store);
       }
       await dropUser(user.name);
@@ -67,7 +67,7 @@ await describeOnServer("postgres", ({ url }) => {
     it("is created with the README's privileges", async () => {
       const user = await freshUser();
       await sql(url, `CREATE SCHEMA ${schema}; GRANT USAGE, CREATE ON SCHEMA ${schema} TO ${user.name}`);
-      await using store = new PostgresTokenStore({ url: user.url, schema });
+      await using store = open({ url: user.url, schema });
       await useAll(store);
       await store.close();
       await dropUser(user.name);
@@ -75,7 +75,7 @@ await describeOnServer("postgres", ({ url }) => {
 
     it("is refused where the user may not create it", async () => {
       const user = await freshUser();
-      await using store = new PostgresTokenStore({ url: user.url, schema });
+      await using store = open({ url: user.url, schema });
       await expect(store.findTokenById("1")).rejects.toMatchObject({
         code: "ERR_PERMISSION",
         retryable: false,
@@ -91,7 +91,7 @@ await describeOnServer("postgres", ({ url }) => {
         ["'tokenkeep schema 999'", /Update @tokenkeep\/postgres/],
       ] as const) {
         await sql(url, `COMMENT ON TABLE ${schema}.tokenkeep IS ${comment}`);
-        await using store = new PostgresTokenStore({ url, schema });
+        await using store = open({ url, schema });
         await expect(store.saveToken({ refreshToken: "r" })).rejects.toMatchObject({
           code: "ERR_SCHEMA",
           message: expect.stringMatching(hint),
@@ -104,7 +104,7 @@ await describeOnServer("postgres", ({ url }) => {
       const database = freshName();
       await sql(url, `CREATE DATABASE ${database} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0`);
       const there = urlWith(url, { pathname: `/${database}` });
-      await using store = new PostgresTokenStore(there);
+      await using store = open({ url: there });
       await expect(store.saveToken({ refreshToken: "r" })).rejects.toMatchObject({
         code: "ERR_SCHEMA",
         message: expect.stringContaining("UTF8"),

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { PostgresTokenStore, type PostgresTokenStoreOptions } from "@tokenkeep/postgres";
 import pg from "pg";
 
 export function freshName(): string {
@@ -27,4 +28,9 @@ export function urlWith(
 /** Waits; the test's own time limit ends it. */
 export async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await holds())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+/** A store that waits for a busy machine, unless a test says otherwise. */
+export function open(options: PostgresTokenStoreOptions): PostgresTokenStore {
+  return new PostgresTokenStore({ timeoutMs: 50_000, ...options });
 }
