@@ -15,5 +15,6 @@ export async function newSpace(): Promise<Space> {
 /** Removes what a space left behind. */
 export async function removeSpace(module: StoreModule, space: Space): Promise<void> {
   await module.destroy?.(space);
-  await rm(space.directory, { recursive: true, force: true });
+  // Again where another process has created a file meanwhile.
+  await rm(space.directory, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
 }
