@@ -170,7 +170,8 @@ export class MongoBackend implements Backend {
         filter.createdAt = { $gte: createdAt };
         filter.$or = [{ createdAt: { $gt: createdAt } }, { key: { $gt: key } }];
       }
-      const page = limit === null ? {} : { limit };
+      // One more than there will be, so that the server sends the page at once and keeps no cursor.
+      const page = limit === null ? {} : { limit, batchSize: limit + 1 };
       return this.#collection.find(filter, {
         ...options,
         ...page,

@@ -1,14 +1,9 @@
 import { TokenStoreError } from "@tokenkeep/core";
 import { codeOf, type ErrorRule, isError, redact, translateError } from "@tokenkeep/core/backend";
 
-const UNSENT = "unsent";
-const CLIENT_CLOSED = "client closed";
-const DEADLOCK = "deadlock";
-const DUPLICATE_KEY = "11000";
-
 /**
- * What an error of the driver means, by its code (https://www.mongodb.com/docs/v8.0/reference/error-codes/) or one of
- * the words above. Of a write that no rule is for, nobody knows whether it was applied.
+ * What an error of the driver means, by its code (https://www.mongodb.com/docs/v8.0/reference/error-codes/) or by a
+ * word of `kindOf`. If no rule is for the error of a write, nobody knows whether the write was applied.
  */
 const RULES: readonly ErrorRule[] = [
   {
@@ -33,39 +28,32 @@ const RULES: readonly ErrorRule[] = [
     message: "the collection has other indexes, or is a view. Drop those indexes, or use another collection.",
   },
   {
-    codes: new RegExp(`^${CLIENT_CLOSED}$`),
+    codes: /^closed$/,
     code: "ERR_UNAVAILABLE",
     message: "the MongoClient is not connected. Nothing was sent. Don't close it before the store.",
   },
   {
-    codes: new RegExp(`^${UNSENT}$`),
+    codes: /^unsent$/,
     code: "ERR_UNAVAILABLE",
     message: "no server could be reached. Nothing was sent. Check the address and the server.",
   },
   {
-    // LegacyNotPrimary, NotWritablePrimary, NotPrimaryNoSecondaryOk, NotPrimaryOrSecondary: refused unread.
-    // WriteConflict, and FerretDB's deadlock: rolled back.
-    codes: new RegExp(`^(10058|10107|13435|13436|112|${DEADLOCK})$`),
+    // LegacyNotPrimary, NotWritablePrimary, NotPrimaryNoSecondaryOk and NotPrimaryOrSecondary refuse the request.
+    // After WriteConflict and a deadlock, the write was rolled back.
+    codes: /^(10058|10107|13435|13436|112|deadlock)$/,
     code: "ERR_UNAVAILABLE",
     message: "the server refused the write for now, and nothing was applied. Try again.",
   },
 ];
 
-/** Rejected before a request was sent. By name, since the program may have a second copy of the driver. */
-const UNSENT_NAMES: ReadonlySet<string> = new Set([
-  "MongoServerSelectionError",
-  "MongoPoolClearedError",
-  "MongoPoolClosedError",
-  "MongoServerClosedError",
-  "MongoWaitQueueTimeoutError",
-]);
-const CLIENT_CLOSED_NAMES: ReadonlySet<string> = new Set([
-  "MongoNotConnectedError",
-  "MongoTopologyClosedError",
-  "MongoClientClosedError",
-]);
-/** InterruptedAtShutdown and the like: the server ended the request in the middle, or lost another server. */
-const INTERRUPTED = /^(6|7|89|91|189|262|9001|11600|11602)$/;
+// By name, since the program may have a second copy of the driver.
+const CLOSED = /^Mongo(NotConnected|TopologyClosed|ClientClosed)Error$/;
+const UNSENT = /^Mongo(ServerSelection|PoolCleared|PoolClosed|ServerClosed|WaitQueueTimeout)Error$/;
+/**
+ * InterruptedAtShutdown and the like: the server ended a read, lost the cursor or another server, or the collection was
+ * dropped.
+ */
+const INTERRUPTED = /^(6|7|43|89|91|175|189|262|9001|11600|11602)$/;
 
 /**
  * Translates an error of the driver.
@@ -79,22 +67,22 @@ export function toStoreError(error: unknown): TokenStoreError | undefined {
 
 /** Whether a write certainly was not applied, and may be sent again. */
 export function isUnapplied(error: unknown): boolean {
-  return kindOf(error) !== CLIENT_CLOSED && toStoreError(error)?.code === "ERR_UNAVAILABLE";
+  return kindOf(error) !== "closed" && toStoreError(error)?.code === "ERR_UNAVAILABLE";
 }
 
 /** Whether the request was never sent. */
 export function isUnsent(error: unknown): boolean {
-  return kindOf(error) === UNSENT;
+  return kindOf(error) === "unsent";
 }
 
 /** Whether a read may succeed in a moment. */
 export function isTransient(error: unknown): boolean {
-  return isUnapplied(error) || INTERRUPTED.test(codeOf(error)) || /Network/.test(nameOf(error));
+  return isUnapplied(error) || INTERRUPTED.test(codeOf(error)) || /Network/.test(nameOf(unwrapped(error)));
 }
 
 /** Whether a unique index refused a write. */
 export function isDuplicate(error: unknown): boolean {
-  return codeOf(error) === DUPLICATE_KEY;
+  return codeOf(error) === "11000";
 }
 
 /** Whether it was the index of `_id`: MongoDB says `index: _id_ dup key`, FerretDB `Index '_id_'`. */
@@ -102,26 +90,26 @@ export function isDuplicateId(error: unknown): boolean {
   return isDuplicate(error) && /index:? '?_id_\b/i.test(messageOf(error));
 }
 
-/** Whether the server answered with an error that is no rule's. */
+/** Whether the server answered with an error that no rule is for. */
 export function isUnknownAnswer(error: unknown): boolean {
   return /^\d+$/.test(codeOf(error)) && toStoreError(error) === undefined;
 }
 
+/** What the rules compare: a code of the server's, or a word for what the driver and FerretDB have no code for. */
 function kindOf(thrown: unknown): string {
   const error = unwrapped(thrown);
-  const code = codeOf(error);
-  const name = nameOf(error);
+  const [code, name, message] = [codeOf(error), nameOf(error), messageOf(error)];
+  if (CLOSED.test(name)) return "closed";
+  if (code === "" && (UNSENT.test(name) || hasLabel(error, "HandshakeError"))) return "unsent";
   // FerretDB: PostgreSQL found two writes that wait for each other, and rolled one back.
-  if (code !== "" && messageOf(error) === "deadlock detected") return DEADLOCK;
+  if (code !== "" && message === "deadlock detected") return "deadlock";
   // Atlas reports refused credentials by a code that it has for other things too.
-  if (code === "8000" && /auth/i.test(messageOf(error))) return "18";
-  if (CLIENT_CLOSED_NAMES.has(name)) return CLIENT_CLOSED;
-  if (code === "" && (UNSENT_NAMES.has(name) || hasLabel(error, "HandshakeError"))) return UNSENT;
-  // Of a write concern that failed, the write itself was applied. So it is of a bulk write whose own code this is.
+  if (code === "8000" && /auth/i.test(message)) return "18";
+  // Errors of other names, such as MongoWriteConcernError, are of writes that were applied.
   return name === "MongoServerError" ? code : "";
 }
 
-/** What was thrown in a bulk write: the driver wraps it. */
+/** The error of one statement or connection, where the driver wraps it as that of a bulk write. */
 function unwrapped(error: unknown): unknown {
   const { errorResponse } = (error ?? {}) as { errorResponse?: unknown };
   return isError(errorResponse) ? errorResponse : error;
@@ -133,8 +121,7 @@ function hasLabel(error: unknown, label: string): boolean {
 }
 
 function nameOf(error: unknown): string {
-  const unwrappedError = unwrapped(error);
-  return isError(unwrappedError) ? unwrappedError.name : "";
+  return isError(error) ? error.name : "";
 }
 
 function messageOf(error: unknown): string {

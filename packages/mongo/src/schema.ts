@@ -71,14 +71,15 @@ export class Schema {
   // if a document is missing. So no record is ever without the unique index.
   async #createCollection(send: Send): Promise<void> {
     const isNew = !(await this.#isSetUp(send));
-    if (isNew) {
+    if (isNew && (await send((options) => this.#collection.findOne({}, options))) !== null) {
       await this.#refuseForeign(send);
       await this.#removeLeftovers(send);
     }
     await send((options) => this.#collection.createIndexes(Object.values(INDEXES), options));
     if (!isNew) return;
-    await this.#insertOnce({ _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION }, send);
-    await this.#isSetUp(send); // a newer release may have been first
+    const schema = { _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION };
+    // A newer release may have been first.
+    if (!(await this.#insertOnce(schema, send))) await this.#isSetUp(send);
   }
 
   async #generation(mayCreate: boolean, send: Send): Promise<number> {
@@ -87,8 +88,8 @@ export class Schema {
     let space = await find();
     if (space === null && mayCreate) {
       // The time, so that a collection that was dropped and made again does not begin with a generation that it had.
-      const generation = Date.now();
-      await this.#insertOnce({ _id: spaceId, keys: [spaceId], namespace, generation }, send);
+      const created = { _id: spaceId, keys: [spaceId], namespace, generation: Date.now() };
+      if (await this.#insertOnce(created, send)) return created.generation;
       space = await find();
     }
     if (space === null) return NO_GENERATION;
@@ -133,11 +134,14 @@ export class Schema {
     await send((options) => this.#collection.deleteMany(old as Document, options));
   }
 
-  async #insertOnce(document: StoredDocument, send: Send): Promise<void> {
+  /** @returns false if another process was first */
+  async #insertOnce(document: StoredDocument, send: Send): Promise<boolean> {
     try {
       await send((options) => this.#collection.insertOne(document, options));
+      return true;
     } catch (error) {
       if (!isDuplicate(error)) throw error;
+      return false;
     }
   }
 }

@@ -112,7 +112,7 @@ await describeOnEach(({ url }) => {
 
   it("writes to a majority unless the client says otherwise, and reads from the primary", async () => {
     const work = async (options: MongoClientOptions) => {
-      const store = openStore({ client: openClient(options), timeoutMs: 1234 });
+      const store = openStore({ client: openClient(options), timeoutMs: 12_345 });
       await store.saveToken(TOKEN);
       await store.saveToken({ ...TOKEN, accessToken: "b" });
       await store.withLock("k", () => {});
@@ -125,11 +125,11 @@ await describeOnEach(({ url }) => {
         commands.filter(({ writeConcern }) => writeConcern).map((one) => JSON.stringify(one.writeConcern)),
       );
     const byDefault = await commandsOf(() => work({ readPreference: "secondaryPreferred" }));
-    expect(concernsOf(byDefault)).toEqual(new Set(['{"w":"majority","wtimeout":1234}']));
+    expect(concernsOf(byDefault)).toEqual(new Set(['{"w":"majority","wtimeout":12345}']));
     const changed = await commandsOf(() =>
       work({ writeConcern: { w: 1, journal: true }, readConcernLevel: "majority" }),
     );
-    expect(concernsOf(changed)).toEqual(new Set(['{"w":1,"wtimeout":1234,"j":true}']));
+    expect(concernsOf(changed)).toEqual(new Set(['{"w":1,"wtimeout":12345,"j":true}']));
     for (const command of [...byDefault, ...changed]) {
       const [name] = Object.keys(command);
       expect(command.$readPreference?.mode ?? "primary").toMatch(/^primary/);

@@ -30,7 +30,7 @@ await describeOnEach(({ url, name: serverName }) => {
   const raiseGeneration = () =>
     collection.updateOne({ _id: new Layout("").spaceId }, { $inc: { generation: 1 } });
 
-  it("keeps a record as one text, beside what is queried", async () => {
+  it("keeps a record as one text, and the fields that are queried", async () => {
     const store = openStore({ namespace: "ns" });
     const saved = await store.saveToken({ ...ANN, accessToken: "a", expiresAt: Number.MAX_SAFE_INTEGER });
     const [document] = await records();
