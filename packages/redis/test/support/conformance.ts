@@ -3,17 +3,23 @@ import { describeOn, describeOnServer, type ServerName } from "@tokenkeep/test-s
 import { afterAll, describe, it } from "vitest";
 import type { Topology } from "./topology.js";
 
-const STORE = new URL("../store.mjs", import.meta.url);
+/** Which sections of the kit to run, and on which ioredis. `CONFORMANCE_ONLY` in the environment has precedence. */
+export interface KitOptions {
+  /** All by default. What only core decides is the same on every server, topology and driver. */
+  readonly only?: readonly string[];
+  /** The name of a dependency. */
+  readonly ioredis?: string;
+}
 
 /** The kit on a single server, through a proxy for the stores of this process. */
-export function onServer(name: ServerName, store: URL = STORE): Promise<void> {
+export function onServer(name: ServerName, options: KitOptions = {}): Promise<void> {
   return describeOnServer(name, async ({ url }) => {
     process.env.TOKENKEEP_REDIS_TEST = url;
     const { hostname, port } = new URL(url);
     const proxy = await startProxy(hostname, Number(port || 6379));
     afterAll(() => proxy.close());
     Object.assign(globalThis, { [Symbol.for("tokenkeep.test.proxy")]: proxy });
-    await registerConformance(store, { describe, it });
+    await register(options);
   });
 }
 
@@ -22,16 +28,20 @@ export function onTopology(
   name: string,
   start: () => Promise<Topology>,
   target: (topology: Topology) => object,
-  store: URL = STORE,
+  options: KitOptions = {},
 ): Promise<void> {
   return describeOn(name, start, async (topology) => {
     process.env.TOKENKEEP_REDIS_TEST = JSON.stringify(target(topology));
-    await registerConformance(store, { describe, it });
+    await register(options);
   });
 }
 
-/** The store's module on another version of ioredis, which is a dependency under this name. */
-export function otherIoredis(name: string): URL {
-  process.env.TOKENKEEP_TEST_IOREDIS = name;
-  return new URL("./other-ioredis.mjs", import.meta.url);
+function register({ only, ioredis }: KitOptions): Promise<void> {
+  if (ioredis !== undefined) process.env.TOKENKEEP_TEST_IOREDIS = ioredis;
+  const module = ioredis === undefined ? "../store.mjs" : "./other-ioredis.mjs";
+  return registerConformance(
+    new URL(module, import.meta.url),
+    { describe, it },
+    only === undefined ? {} : { only },
+  );
 }

@@ -66,7 +66,8 @@ async function start(image: string, script: string, ports: number[], entries: nu
         .withExposedPorts(...ports)
         .withEntrypoint(["sh", "-c"])
         .withCommand([script])
-        .withWaitStrategy(Wait.forLogMessage("all is ready")),
+        .withWaitStrategy(Wait.forLogMessage("all is ready"))
+        .withStartupTimeout(180_000),
     "start one",
   );
   const host = container.getHost();
