@@ -24,6 +24,9 @@ interface ServerKind {
   readonly upstream?: { readonly name: ServerName; readonly variable: string };
 }
 
+/** How long a server may take to start and to answer, on a busy machine too. */
+const STARTUP_MS = 240_000;
+
 const SQL = {
   port: 3306,
   url: (host: string, port: number) => `mysql://root:test-password@${host}:${port}/tokenkeep`,
@@ -225,14 +228,17 @@ function configure(
   container: GenericContainer,
   { port, environment, entrypoint, mount }: ServerKind,
 ): GenericContainer {
-  container.withExposedPorts(port).withEnvironment({ ...environment });
+  container
+    .withExposedPorts(port)
+    .withEnvironment({ ...environment })
+    .withStartupTimeout(STARTUP_MS);
   if (entrypoint !== undefined) container.withEntrypoint([...entrypoint]);
   if (mount !== undefined) container.withBindMounts([{ ...mount }]);
   return container;
 }
 
 async function untilItAnswers(kind: ServerKind, url: string): Promise<void> {
-  const end = Date.now() + 90_000;
+  const end = Date.now() + STARTUP_MS;
   for (;;) {
     try {
       await kind.ping(url);

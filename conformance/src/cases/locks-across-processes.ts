@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Case } from "../case.js";
 import { check, expectRejection, plain, same } from "../expect.js";
 import { inStep, startChild, startChildren } from "../processes/index.js";
-import { LEASE_MS } from "./locks.js";
+import { FREE_MS, LEASE_MS } from "./locks.js";
 
 /** How long a successor may wait: a lease of the default length, 10 s, has expired by then. */
 const SUCCESSOR_MS = 15_000;
@@ -46,7 +46,11 @@ export const locksAcrossProcesses: Case[] = [
       await held.first();
       const other = await kit.open({ namespace: "other" });
       for (const [store, key] of [[kit.store, "key "] as const, [other, "key"] as const]) {
-        same(await store.withLock(key, () => "free", { timeoutMs: 2000 }), "free", "what withLock returns");
+        same(
+          await store.withLock(key, () => "free", { timeoutMs: FREE_MS }),
+          "free",
+          "what withLock returns",
+        );
       }
       same((await held.stop()).code, null, "the code of the holder's error");
     },

@@ -134,7 +134,7 @@ export const lostReplies: Case[] = [
     async run(kit) {
       const child = await startChild(kit);
       const store = await kit.open({ timeoutMs: TIMEOUT_MS });
-      await store.getTokens();
+      await untilItWorks(() => store.getTokens());
       for (const skip of SKIPS) {
         const token = { id: `inserted-${skip}`, refreshToken: `r-${skip}` };
         const isApplied = async () => (await find(child, { id: token.id })) !== null;
@@ -174,7 +174,7 @@ export const lostReplies: Case[] = [
     needs: ["locks"],
     disruptions: ["loseReply", "restore"],
     async run(kit) {
-      const store = await kit.open({ timeoutMs: 2000 });
+      const store = await kit.open({ timeoutMs: TIMEOUT_MS });
       for (const skip of [0, 1]) {
         const work = async (): Promise<string> => {
           await loseReply(kit, skip);

@@ -30,7 +30,7 @@ const DESCRIPTIONS: Readonly<Record<Away, string>> = {
 /** A store that has saved once. */
 async function usedStore(kit: Kit): Promise<TokenStore> {
   const store = await kit.open({ timeoutMs: TIMEOUT_MS });
-  await store.saveToken({ ...user(USER), refreshToken: "outage-refresh" });
+  await untilItWorks(() => store.saveToken({ ...user(USER), refreshToken: "outage-refresh" }));
   return store;
 }
 
@@ -88,7 +88,7 @@ async function nothingIsSentLate(kit: Kit, store: TokenStore): Promise<void> {
   const child = await startChild(kit);
   const ids = ["deleted", "kept", "saved"];
   await child.run("save", { tokens: ids.map((id) => ({ id, refreshToken: `refresh-${id}` })) });
-  await store.getTokens();
+  await untilItWorks(() => store.getTokens());
   await disturb(kit, "stop");
   const calls = [
     store.deleteToken("deleted"),
@@ -166,11 +166,11 @@ export const outages: Case[] = [
     async run(kit) {
       const child = await startChild(kit);
       const store = await kit.open({ timeoutMs: TIMEOUT_MS });
-      const one = await store.saveToken({ id: "one", refreshToken: "r1" });
-      await store.saveToken({ id: "two", refreshToken: "r2" });
+      await child.run("save", { tokens: ["one", "two"].map((id) => ({ id, refreshToken: `r-${id}` })) });
+      const one = await untilItWorks(() => store.findTokenById("one"));
       await disturb(kit, "freeze");
       const calls: Readonly<Record<string, Promise<unknown>>> = {
-        one: store.saveToken(one.with({ apiDomain: "late" })),
+        one: store.saveToken(one?.with({ apiDomain: "late" }) ?? {}),
         two: store.deleteToken("two"),
         three: store.saveToken({ id: "three", refreshToken: "r3" }),
       };

@@ -45,7 +45,7 @@ export const waitingForLocks: Case[] = [
     name: "a wait without its own limit has the store's timeoutMs",
     needs: ["locks"],
     async run(kit) {
-      const store = await kit.open({ timeoutMs: 300 });
+      const store = await kit.open({ timeoutMs: 3000 });
       let ran = false;
       await store.withLock("key", async () => {
         const waiting = store.withLock("key", () => {
