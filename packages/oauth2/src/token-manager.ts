@@ -25,7 +25,7 @@ import { revokeRecord } from "./revocation.js";
 import { conformedBy, lifetimeIn, propertiesOf } from "./token-changes.js";
 import { tracedRefresh } from "./tracing.js";
 import { UnsavedAnswers } from "./unsaved-answers.js";
-import { waitFor } from "./wait.js";
+import { tell, waitFor } from "./wait.js";
 
 /** Names a record: a user's name and client, or an id, or a token that a store returned. */
 export type User = TokenInput;
@@ -177,7 +177,7 @@ export class TokenManager {
     const saved = await this.#store.saveToken(clientId === undefined ? token : withClient(token, clientId));
     const before = previous === null ? undefined : refreshStateOf(previous)?.status;
     if (answer.refresh_token !== undefined && (before === "login-required" || before === "failing")) {
-      this.#options.onRecovered(saved);
+      tell(() => this.#options.onRecovered(saved));
     }
     return saved;
   }

@@ -37,3 +37,12 @@ export function waitFor<T>(
 export async function pause(ms: number): Promise<void> {
   await delay(ms);
 }
+
+/** Calls a callback of the program. If it throws, that is the program's bug, not the caller's. */
+export function tell(callback: () => void): void {
+  try {
+    callback();
+  } catch (error) {
+    process.emitWarning(error instanceof Error ? error : String(error));
+  }
+}
