@@ -45,6 +45,8 @@ export async function checkTypes(project) {
     };
     await writeFile(config, JSON.stringify({ compilerOptions, files }));
     await run(process.execPath, [join(project, "node_modules", alias(oldest), "bin/tsc"), "-p", config]);
+    await copyFile(join(programs, "postgres.mts"), join(project, "postgres.mts"));
+    await writeFile(config, JSON.stringify({ compilerOptions, files: [...files, "postgres.mts"] }));
     await run(join(root, "node_modules/.bin/tsc"), ["-p", config], { cwd: project });
     console.log(`types under ${way}: clean, with TypeScript ${oldest} and the newest`);
   }

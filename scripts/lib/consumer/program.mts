@@ -6,7 +6,6 @@ import { MemoryTokenStore } from "@tokenkeep/memory";
 import { MongoTokenStore } from "@tokenkeep/mongo";
 import { MysqlTokenStore } from "@tokenkeep/mysql";
 import { oauth2Provider, TokenManager } from "@tokenkeep/oauth2";
-import { PostgresTokenStore } from "@tokenkeep/postgres";
 import { RedisTokenStore } from "@tokenkeep/redis";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import { fromZohoFile, importTokens, type zohoTokenStore } from "@tokenkeep/zoho-crm";
@@ -15,7 +14,6 @@ import { Cluster, Redis } from "ioredis";
 import { MongoClient } from "mongodb";
 import { createPool } from "mysql2";
 import { createPool as createPromisePool } from "mysql2/promise";
-import { Pool } from "pg";
 
 export const stores: TokenStore[] = [
   new MemoryTokenStore(),
@@ -27,7 +25,6 @@ export const stores: TokenStore[] = [
   new MysqlTokenStore({ pool: createPool("mysql://localhost/app") }),
   new MysqlTokenStore({ pool: createPromisePool("mysql://localhost/app") }),
   new MongoTokenStore({ client: new MongoClient("mongodb://localhost/app") }),
-  new PostgresTokenStore({ pool: new Pool() }),
 ];
 
 export async function refresh(store: TokenStore): Promise<string | null> {
