@@ -128,7 +128,7 @@ export class MongoBackend implements Backend {
     const hasChanged = { _id: { $eq: this.#layout.spaceId }, generation: { $ne: generation } };
     const statements = [
       { replaceOne: { filter: versionOf(replacement.key, previous), replacement } },
-      // Matches if the generation has changed, and changes nothing. Then the replacement came to nothing as well.
+      // Matches if the generation has changed, and changes nothing. Then nobody finds the record that was replaced.
       { updateOne: { filter: hasChanged, update: { $unset: { none: "" as const } } } },
     ];
     return this.#inTurn(replacement.keys, deadline, async () => {
