@@ -15,12 +15,16 @@ describe("saveResponse", () => {
     const server = await startProvider();
     const store = await STORES.memory!();
     const requestedAt = Date.now() - 10_000;
-    const answer = { ...server.login("ann@example.com"), scope: "read", refresh_token_expires_in: 100 };
+    const answer: Record<string, unknown> = {
+      ...server.login("ann@example.com"),
+      scope: "read",
+      refresh_token_expires_in: 100,
+    };
     const token = await manage(store, server).saveResponse(ANN, answer, { requestedAt });
     expect(token).toMatchObject({
       ...ANN,
       accessToken: answer.access_token,
-      refreshToken: (answer as Record<string, unknown>).refresh_token,
+      refreshToken: answer.refresh_token,
       expiresAt: requestedAt + 3_600_000,
       refreshTokenExpiresAt: requestedAt + 100_000,
       scope: "read",
