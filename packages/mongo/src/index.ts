@@ -3,4 +3,4 @@
  * @module @tokenkeep/mongo
  */
 export { MongoTokenStore } from "./mongo-token-store.js";
-export type { MongoTokenStoreOptions } from "./options.js";
+export type { BorrowedClient, BorrowedDb, MongoTokenStoreOptions } from "./options.js";
