@@ -9,6 +9,8 @@ const RECORDS = Number(process.env.TOKENKEEP_REKEY_RECORDS ?? 400);
 const SAVERS = 4;
 /** These cases start many processes, or make many saves: on a busy machine they need minutes. */
 const SLOW_MS = 600_000;
+/** Their calls may have to wait as well. */
+const PATIENT = { timeoutMs: 60_000 };
 
 const OLD = { keys: [keyOf("old"), { ...keyOf("new"), seal: false }] };
 const NEW = { keys: [keyOf("new"), { ...keyOf("old"), seal: false }] };
@@ -17,8 +19,8 @@ const needs = { needs: ["shared"], needsDump: true } as const;
 
 async function fill(store: TokenStore, count: number): Promise<string[]> {
   const ids = Array.from({ length: count }, (_, index) => `record-${index}`);
-  for (let at = 0; at < count; at += 50) {
-    const some = ids.slice(at, at + 50);
+  for (let at = 0; at < count; at += 10) {
+    const some = ids.slice(at, at + 10);
     await Promise.all(
       some.map((id) => store.saveToken({ id, refreshToken: `${id}-first`, clientSecret: SECRET })),
     );
@@ -62,7 +64,7 @@ interface Step {
 async function deploy(kit: Kit, steps: readonly Step[]): Promise<void> {
   let running: Child | undefined;
   for (const { name, encryption, rekey } of steps) {
-    const child = await startChild(kit, encryption === undefined ? {} : { encryption });
+    const child = await startChild(kit, { ...PATIENT, ...(encryption === undefined ? {} : { encryption }) });
     await exercise(running === undefined ? [child] : [running, child], name);
     await running?.end();
     running = child;
@@ -79,17 +81,20 @@ export const rekeying: Case[] = [
     checks: ["10.5a"],
     name: "rekey seals every record with the first key, and changes nothing that a store returns",
     async run(kit) {
-      const old = await kit.open({ encryption: sealingWith("old") });
+      const old = await kit.open({ ...PATIENT, encryption: sealingWith("old") });
       await fill(old, 300);
       await old.saveToken({ id: "record-7", scope: "changed" });
       await kit.store.saveToken(secretToken("plaintext"));
-      const store = await kit.open({ encryption: NEW });
+      const store = await kit.open({ ...PATIENT, encryption: NEW });
       const before = await recordsOf(store);
       const { isComplete, records, changed } = await rekey(store);
       same({ isComplete, records, changed }, { isComplete: true, records: 301, changed: 301 }, "the report");
       const { keys, plaintext } = await keysInUse(store);
       same({ keys, plaintext }, { keys: { new: 301 }, plaintext: 0 }, "the keys in use");
-      const alone = await kit.open({ encryption: { ...sealingWith("new"), requireEncrypted: true } });
+      const alone = await kit.open({
+        ...PATIENT,
+        encryption: { ...sealingWith("new"), requireEncrypted: true },
+      });
       same(await recordsOf(alone), before, "the records");
       same((await verify(alone)).isComplete, true, "whether verify finds all records readable");
       same((await rekey(store)).changed, 0, "the number of records that a second rekey changes");
@@ -102,22 +107,22 @@ export const rekeying: Case[] = [
     name: `rekey of ${RECORDS} records, killed once, while four processes save: no save is lost`,
     timeoutMs: Math.max(SLOW_MS, RECORDS * 30),
     async run(kit) {
-      const ids = await fill(await kit.open({ encryption: sealingWith("old") }), RECORDS);
+      const ids = await fill(await kit.open({ ...PATIENT, encryption: sealingWith("old") }), RECORDS);
       kit.startOver();
       // Half of the processes seal with the old key still, as in the middle of a deploy.
       const savers = [
-        ...(await startChildren(kit, SAVERS / 2, { encryption: OLD })),
-        ...(await startChildren(kit, SAVERS / 2, { encryption: NEW })),
+        ...(await startChildren(kit, SAVERS / 2, { ...PATIENT, encryption: OLD })),
+        ...(await startChildren(kit, SAVERS / 2, { ...PATIENT, encryption: NEW })),
       ];
       const saving = savers.map((child, index) =>
         child.begin("refresh", { ids: ids.filter((_, at) => at % SAVERS === index) }),
       );
       await Promise.all(saving.map((job) => job.first()));
-      const victim = await startChild(kit, { encryption: NEW });
+      const victim = await startChild(kit, { ...PATIENT, encryption: NEW });
       const killed = victim.begin("rekey", { pauseMs: 50 });
       await killed.first();
       await victim.kill("SIGKILL");
-      const rekeyer = await startChild(kit, { encryption: NEW });
+      const rekeyer = await startChild(kit, { ...PATIENT, encryption: NEW });
       const running = rekeyer.begin("rekey", {});
       await running.result;
       check(running.events.length > 0, "reports of progress", "none");
@@ -125,10 +130,10 @@ export const rekeying: Case[] = [
         {},
         ...(await Promise.all(saving.map((job) => job.stop()))),
       );
-      const store = await kit.open({ encryption: NEW });
+      const store = await kit.open({ ...PATIENT, encryption: NEW });
       const report = await rekey(store);
       check(report.isComplete, "a complete rekey once nobody seals with the old key", JSON.stringify(report));
-      const alone = await kit.open({ encryption: sealingWith("new") });
+      const alone = await kit.open({ ...PATIENT, encryption: sealingWith("new") });
       const found = new Map<string | null, string | null>();
       for await (const token of alone.tokens?.() ?? fail("tokens()", "none"))
         found.set(token.id, token.refreshToken);
@@ -146,7 +151,7 @@ export const rekeying: Case[] = [
         await kit.store.saveToken({ id: `record-user-${at}`, accessToken: `${SECRET}-second-${at}` });
         await kit.store.deleteToken(`record-user-${at + 20}`);
       }
-      const store = await kit.open({ encryption: sealingWith("new") });
+      const store = await kit.open({ ...PATIENT, encryption: sealingWith("new") });
       const { isComplete, records } = await rekey(store);
       same({ isComplete, records }, { isComplete: true, records: 30 }, "the report");
       await expectNowhere(kit, SECRET, "a secret");
@@ -191,8 +196,8 @@ export const rekeying: Case[] = [
     checks: ["10.5e"],
     name: "rekey to plaintext decrypts every record, for a store without keys",
     async run(kit) {
-      await fill(await kit.open({ encryption: sealingWith("old") }), 30);
-      const store = await kit.open({ encryption: { keys: [{ ...keyOf("old"), seal: false }] } });
+      await fill(await kit.open({ ...PATIENT, encryption: sealingWith("old") }), 30);
+      const store = await kit.open({ ...PATIENT, encryption: { keys: [{ ...keyOf("old"), seal: false }] } });
       const before = await recordsOf(store);
       const { isComplete, changed } = await rekey(store, { to: "plaintext" });
       same({ isComplete, changed }, { isComplete: true, changed: 30 }, "the report");
