@@ -57,7 +57,7 @@ export interface UserSettings {
   readonly sdkConfig?: object | undefined;
   /** The directory in which the SDK caches the fields of modules. */
   readonly resourcePath?: string | undefined;
-  /** A `Logger` of the SDK's. */
+  /** A `Logger` of the SDK's; by default none. The SDK has one for the whole process: give the same one always. */
   readonly logger?: object | undefined;
   /** A `RequestProxy` of the SDK's. */
   readonly requestProxy?: object | undefined;
@@ -68,7 +68,7 @@ export interface UserSettings {
  * awaits or starts, whatever other users do in this process at the same time. A `switchUser` inside ends with `work`.
  *
  * The SDK has one current user for the whole process. Here each asynchronous context has its own
- * (`AsyncLocalStorage`). Outside of `asUser` the SDK works as ever. A listener runs in the context of whoever emits the
+ * (`AsyncLocalStorage`). Outside of `asUser` the SDK works as before. A listener runs in the context of whoever emits the
  * event; bind it if it is to be the one that registered it: `emitter.on(name, AsyncResource.bind(listener))`.
  *
  * @param sdk the SDK

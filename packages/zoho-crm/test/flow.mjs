@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { TokenStoreError } from "@tokenkeep/core";
-import { zohoTokenStore } from "@tokenkeep/zoho-crm";
+import { asUser, zohoTokenStore } from "@tokenkeep/zoho-crm";
 
 const {
   sdk: sdkName,
@@ -75,6 +75,19 @@ const run = {
   initialize: (user) => initialize(user ?? login),
   api: () => callApi(),
   atOnce: (count) => Promise.all(Array.from({ length: count }, () => callApi().catch(shown))),
+  // calls at once, by turns as each of the records; gives whom each was meant for and whom it was answered as
+  byTurns: ({ ids, count }) => {
+    const environment = new sdk.Environment(url, `${url}/oauth/v2/token`, url);
+    const calls = Array.from({ length: count }, (_, i) => {
+      const id = ids[i % ids.length];
+      const token = new sdk.OAuthToken(null, null, null, null, null, id, null, null);
+      return asUser(sdk, { environment, token, store: bridge, resourcePath: tmpdir() }, async () => {
+        const response = await new rolesModule.RolesOperations().getRoles();
+        return [id, response.getObject().getRoles()[0].getDisplayLabel()];
+      });
+    });
+    return Promise.all(calls);
+  },
   // until the test says so
   wait: async () => {
     console.log("ready");
