@@ -1,8 +1,8 @@
 import {
   FREE_LEASE,
   grantLease,
-  type Leases,
   type LeaseState,
+  type Leases,
   releaseLease,
   renewLease,
 } from "@tokenkeep/core/backend";
