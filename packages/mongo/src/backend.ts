@@ -193,7 +193,8 @@ export class MongoBackend implements Backend {
     const { spaceId } = this.#layout;
     for (;;) {
       const assumed = this.#generation;
-      const concern = this.#connection.isInDoubt(deadline) ? { readConcern: { level: "majority" } } : {};
+      const isInDoubt = this.#connection.isInDoubt(deadline);
+      const concern = isInDoubt ? { readConcern: { level: "majority" } } : {};
       const ask = <T>(request: (options: RequestOptions) => Promise<T>): Promise<T> =>
         this.#connection.ask(deadline, (options) => request({ ...options, ...concern }));
       const found = await ask((options) => find(assumed, options).toArray());
@@ -203,8 +204,9 @@ export class MongoBackend implements Backend {
       // Without that document the collection may have been dropped, and must not be used before it is set up.
       const current = space === null ? await this.#setUp(deadline) : generationOf(space);
       if (current === assumed) return found.filter(({ _id }) => _id !== spaceId).map(recordOf);
-      // Unless an answer that was faster than this one has changed it.
-      if (this.#generation === assumed) this.#generation = current;
+      // Unless a faster answer has changed it. It goes back only if the database did, after a failover or a restore;
+      // a majority of the members may just lag behind.
+      if (this.#generation === assumed && (current > assumed || !isInDoubt)) this.#generation = current;
     }
   }
 
