@@ -71,7 +71,9 @@ export class Connection {
     });
     on("ready", () => {
       // Where the server refuses a database, ioredis goes on in database 0.
-      this.#isReady = client.isCluster || this.#lastError === undefined;
+      if (this.#lastError !== undefined && !client.isCluster) return client.disconnect(true);
+      this.#lastError = undefined;
+      this.#isReady = true;
       this.#wake();
     });
     on("error", (error) => this.#failed(error));
@@ -79,7 +81,13 @@ export class Connection {
       this.#lastError = error;
     });
     on("-node", () => this.#reached.clear());
-    on("close", () => this.#lost());
+    on("close", () => {
+      // With ioredis 5, the socketTimeout of a lost connection would end the next one.
+      const timers = client as { socketTimeoutTimer?: NodeJS.Timeout | undefined };
+      clearTimeout(timers.socketTimeoutTimer);
+      timers.socketTimeoutTimer = undefined;
+      this.#lost();
+    });
     on("end", this.#discard);
     client.connect().catch(() => {}); // its events say why
     return client;

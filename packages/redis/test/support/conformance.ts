@@ -1,6 +1,9 @@
+import { execFile } from "node:child_process";
+import { createRequire } from "node:module";
+import { promisify } from "node:util";
 import { registerConformance, startProxy } from "@tokenkeep/conformance";
 import { describeOn, describeOnServer, type ServerName } from "@tokenkeep/test-servers";
-import { afterAll, describe, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 import type { Topology } from "./topology.js";
 
 /** Which sections of the kit to run, and on which ioredis. `CONFORMANCE_ONLY` in the environment has precedence. */
@@ -19,6 +22,7 @@ export function onServer(name: ServerName, options: KitOptions = {}): Promise<vo
     const proxy = await startProxy(hostname, Number(port || 6379));
     afterAll(() => proxy.close());
     Object.assign(globalThis, { [Symbol.for("tokenkeep.test.proxy")]: proxy });
+    if (options.ioredis !== undefined) checkVersion(options.ioredis, url);
     await register(options);
   });
 }
@@ -37,11 +41,34 @@ export function onTopology(
 }
 
 function register({ only, ioredis }: KitOptions): Promise<void> {
-  if (ioredis !== undefined) process.env.TOKENKEEP_TEST_IOREDIS = ioredis;
-  const module = ioredis === undefined ? "../store.mjs" : "./other-ioredis.mjs";
-  return registerConformance(
-    new URL(module, import.meta.url),
-    { describe, it },
-    only === undefined ? {} : { only },
-  );
+  const module = ioredis === undefined ? new URL("../store.mjs", import.meta.url) : moduleOn(ioredis);
+  return registerConformance(module, { describe, it }, only === undefined ? {} : { only });
+}
+
+function moduleOn(ioredis: string): URL {
+  process.env.TOKENKEEP_TEST_IOREDIS = ioredis;
+  return new URL("./other-ioredis.mjs", import.meta.url);
+}
+
+function checkVersion(ioredis: string, url: string): void {
+  it(`the stores of this process and of others use ${ioredis}`, async () => {
+    const module = moduleOn(ioredis);
+    const { version } = createRequire(import.meta.url)(`${ioredis}/package.json`);
+    const { default: stores } = await import(module.href);
+    const store = stores.open({ id: "version", directory: "" });
+    await store.saveToken({ refreshToken: "r" });
+    const { Redis } = await import("ioredis");
+    const admin = new Redis(url);
+    const clients = String(await admin.client("LIST"));
+    admin.disconnect();
+    await store.close();
+    const versions = [...clients.matchAll(/lib-ver=(\S+)/g)].map(([, used]) => used);
+    expect(new Set(versions)).toEqual(new Set([version]));
+    const program = `await import(${JSON.stringify(module)}); console.log(import.meta.resolve("ioredis"));`;
+    const cwd = new URL(".", import.meta.url);
+    const child = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program], {
+      cwd,
+    });
+    expect(child.stdout).toContain(`ioredis@${version}`);
+  });
 }
