@@ -13,15 +13,19 @@ export type Rotation = "none" | "strict" | { readonly reuseWithinMs: number };
 
 /** A successful answer of a token endpoint (RFC 6749, section 5.1), brought into the standard's form. */
 export interface TokenResponse {
+  /** The access token. */
   readonly access_token?: string | undefined;
+  /** How the access token is sent: `Bearer`, `DPoP`. */
   readonly token_type?: string | undefined;
   /** Lifetime of the access token in seconds, from the moment of the request. */
   readonly expires_in?: number | undefined;
+  /** A new refresh token, where the provider rotates. */
   readonly refresh_token?: string | undefined;
   /** Lifetime of the refresh token in seconds (not in the RFC; Google, GitHub and Keycloak send it). */
   readonly refresh_token_expires_in?: number | undefined;
   /** Scopes, separated by spaces. */
   readonly scope?: string | undefined;
+  /** The ID token (OpenID Connect Core 1.0, section 3.1.3.3). */
   readonly id_token?: string | undefined;
   /** The base URL of the API that the token is good for (Zoho's `api_domain`, Salesforce's `instance_url`). */
   readonly api_domain?: string | undefined;

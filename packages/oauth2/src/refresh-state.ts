@@ -4,11 +4,15 @@ import type { FailureKind } from "./provider.js";
 
 /** Why the last refresh of a record failed, for every process that asks. */
 export interface Failure {
+  /** What the failure means. */
   readonly kind: FailureKind;
   /** Safe to log: it was masked before it was stored. */
   readonly message: string;
+  /** The HTTP status, if there was an answer. */
   readonly status?: number;
+  /** The error code of the answer (RFC 6749, section 5.2). */
   readonly error?: string;
+  /** The provider's words, shortened and escaped. */
   readonly description?: string;
 }
 
@@ -21,6 +25,7 @@ export interface Failure {
  * - `login-required`: the provider refuses this refresh token.
  */
 export interface RefreshState {
+  /** How the last refresh ended. */
   readonly status: "ok" | "refreshing" | "failing" | "login-required";
   /** Names the refresh token that this is about: the beginning of its SHA-256. */
   readonly token: string;
@@ -36,7 +41,9 @@ export interface RefreshState {
   readonly rejectedAt?: number;
   /** How many refreshes have failed in a row. */
   readonly failures?: number;
+  /** Before this time nobody asks again. */
   readonly notBefore?: number;
+  /** Why the last refresh failed. */
   readonly failure?: Failure;
 }
 

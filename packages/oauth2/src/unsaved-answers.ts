@@ -32,7 +32,7 @@ interface Kept {
  */
 export class UnsavedAnswers {
   readonly #store: TokenStore;
-  readonly #kept = new Map<string, Kept>();
+  readonly #kept = new Set<Kept>();
   #isDraining = false;
 
   constructor(store: TokenStore) {
@@ -50,11 +50,10 @@ export class UnsavedAnswers {
    * @throws TokenStoreError where the store can't save now. The answer is kept
    */
   async save(answer: Answer): Promise<Saved> {
-    const id = answer.sent.id!;
     const kept = keep(answer);
-    this.#kept.set(id, kept);
+    this.#kept.add(kept);
     try {
-      return await this.#attempt(id, kept);
+      return await this.#attempt(kept);
     } catch (error) {
       void this.#drain();
       throw error;
@@ -62,22 +61,23 @@ export class UnsavedAnswers {
   }
 
   /**
-   * Saves the answer that was kept for a record, if there is one, now.
+   * Saves what was kept for a record, if there is anything, now.
    * @throws TokenStoreError where the store still can't save
    */
   async flush(id: string): Promise<void> {
-    const kept = this.#kept.get(id);
-    if (kept !== undefined) await this.#attempt(id, kept);
+    for (const kept of this.#kept) {
+      if (kept.answer.sent.id === id) await this.#attempt(kept);
+    }
   }
 
   /** Waits until every answer is saved. */
   async saved(): Promise<void> {
-    await Promise.all([...this.#kept.values()].map(({ done }) => done));
+    await Promise.all([...this.#kept].map(({ done }) => done));
   }
 
-  async #attempt(id: string, kept: Kept): Promise<Saved> {
+  async #attempt(kept: Kept): Promise<Saved> {
     const saved = await storeAnswer(this.#store, kept.answer);
-    if (this.#kept.get(id) === kept) this.#kept.delete(id);
+    this.#kept.delete(kept);
     kept.settle(saved);
     return saved;
   }
@@ -88,11 +88,11 @@ export class UnsavedAnswers {
     this.#isDraining = true;
     while (this.#kept.size > 0) {
       await pause(RETRY_MS * (0.75 + Math.random() / 2));
-      for (const [id, kept] of this.#kept) {
+      for (const kept of this.#kept) {
         try {
-          await this.#attempt(id, kept);
+          await this.#attempt(kept);
         } catch (error) {
-          if (isTokenStoreError(error) && error.code === "ERR_STORE_CLOSED") this.#giveUp(id, kept, error);
+          if (isTokenStoreError(error) && error.code === "ERR_STORE_CLOSED") this.#giveUp(kept, error);
           else if (isTokenStoreError(error) && error.code === "ERR_UNAVAILABLE") break;
         }
       }
@@ -100,11 +100,11 @@ export class UnsavedAnswers {
     this.#isDraining = false;
   }
 
-  #giveUp(id: string, kept: Kept, error: Error): void {
-    this.#kept.delete(id);
+  #giveUp(kept: Kept, error: Error): void {
+    this.#kept.delete(kept);
     kept.settle(Promise.reject(error));
     process.emitWarning(
-      `tokenkeep: the store was closed before the provider's answer for record ${JSON.stringify(id)} was saved. ` +
+      `tokenkeep: the store was closed before the provider's answer for record ${JSON.stringify(kept.answer.sent.id)} was saved. ` +
         "Await tokens.close() before store.close().",
     );
   }
