@@ -93,9 +93,10 @@ export class Deadline {
   }
 
   /**
-   * What `work` returns, unless the time is over first. Ends the deadline.
+   * Waits for the whole call, unless the time is over first. Ends the deadline.
    * @param work the whole call
    * @param late told of a success that came too late
+   * @returns what `work` returns
    */
   run<T>(work: Promise<T>, late?: () => void): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -119,7 +120,11 @@ export class Deadline {
   }
 }
 
-/** Whether there is something to wait for. */
+/**
+ * Whether there is something to wait for.
+ * @param value what a backend returned
+ * @returns true for a promise
+ */
 export function isPromise<T>(value: MaybePromise<T>): value is Promise<T> {
   return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -5,6 +5,7 @@
 export type { Backend, Cursor, Leases, MaybePromise } from "./backend.js";
 export { BaseTokenStore } from "./base-token-store.js";
 export { Deadline, isPromise } from "./deadline.js";
+export type { CheckedEncryption } from "./encryption/options.js";
 export { type StoredAccess, storedAccessOf } from "./encryption/stored-access.js";
 export { type StoredRecord, storedRecords } from "./encryption/stored-records.js";
 export {
@@ -28,6 +29,6 @@ export {
   checkUrl,
   invalidOption,
 } from "./options.js";
-export { FIELD_NAMES, SECRETS, type TokenFields } from "./properties.js";
+export { FIELD_NAMES, type FieldName, SECRETS, type TokenFields } from "./properties.js";
 export { decodeRecord, encodeRecord, type TokenRecord } from "./record.js";
 export { RecordMap } from "./record-map.js";

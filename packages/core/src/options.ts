@@ -24,10 +24,15 @@ export interface PersistentStoreOptions extends StoreOptions {
 
 /** The options that every store has, checked. */
 export interface CheckedStoreOptions {
+  /** As given, or `""`. */
   readonly namespace: string;
+  /** In milliseconds. */
   readonly timeoutMs: number;
+  /** In milliseconds. */
   readonly leaseMs: number;
+  /** Whether what is missing is created. */
   readonly open: "create" | "existing";
+  /** The keys, if there are any. */
   readonly encryption: CheckedEncryption | undefined;
 }
 

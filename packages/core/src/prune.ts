@@ -57,6 +57,8 @@ export async function pruneTokens(store: TokenStore, options: PruneOptions): Pro
   let kept = 0;
   for await (const token of store.tokens()) {
     signal?.throwIfAborted();
+    // Not a token: what a tool remembers, such as an import which rows it has imported.
+    if (token.id?.startsWith("tokenkeep:")) continue;
     read++;
     const isOld =
       (idleMs !== undefined && startedAt - token.savedAt! > idleMs) ||

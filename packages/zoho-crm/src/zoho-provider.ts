@@ -9,7 +9,7 @@ import {
 } from "@tokenkeep/oauth2";
 
 /** Zoho's data centres, and the domains of their servers: `zohoapis` for requests, `accounts` for tokens. */
-const DATA_CENTERS = {
+const DATA_CENTERS: Readonly<Record<ZohoDataCenter, { accounts: string; api: string }>> = {
   us: { api: "zohoapis.com", accounts: "accounts.zoho.com" },
   eu: { api: "zohoapis.eu", accounts: "accounts.zoho.eu" },
   in: { api: "zohoapis.in", accounts: "accounts.zoho.in" },
@@ -21,7 +21,7 @@ const DATA_CENTERS = {
 } as const;
 
 /** A data centre of Zoho's. */
-export type ZohoDataCenter = keyof typeof DATA_CENTERS;
+export type ZohoDataCenter = "us" | "eu" | "in" | "au" | "jp" | "cn" | "ca" | "sa";
 
 /** How {@link zohoProvider} reaches Zoho. */
 export interface ZohoProviderOptions

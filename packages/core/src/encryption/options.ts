@@ -27,8 +27,11 @@ export interface EncryptionOptions {
 
 /** {@link EncryptionOptions}, checked. */
 export interface CheckedEncryption {
+  /** The keys, copied, or the function that returns them. */
   readonly keys: EncryptionOptions["keys"];
+  /** Whether plaintext is refused. */
   readonly requireEncrypted: boolean;
+  /** In milliseconds. */
   readonly keyTimeoutMs: number;
 }
 

@@ -7,7 +7,10 @@ import type { SealedBackend } from "./sealed-backend.js";
 // A symbol that two copies of this package share, so that a tool can work on the store of a program.
 const STORED = Symbol.for("tokenkeep.stored");
 
-/** Access to the records of a store as they are stored. */
+/**
+ * Access to the records of a store as they are stored.
+ * @internal
+ */
 export interface StoredAccess {
   /** Whether the store refuses plaintext. */
   readonly requireEncrypted: boolean;
@@ -32,6 +35,7 @@ export function giveStoredAccess(store: TokenStore, access: StoredAccess): void 
  * @param store a store that is built on `BaseTokenStore`
  * @returns the access
  * @throws TokenStoreError `ERR_UNSUPPORTED` for any other store
+ * @internal
  */
 export function storedAccessOf(store: TokenStore): StoredAccess {
   const access = (store as { [STORED]?: StoredAccess })[STORED];

@@ -43,7 +43,9 @@ export interface CheckedPoolOptions<Pool, ClientOptions> extends CheckedStoreOpt
   readonly pool: Pool | undefined;
   /** Undefined where there is a pool. */
   readonly url: URL | undefined;
+  /** For the pool that the store makes. */
   readonly clientOptions: ClientOptions | undefined;
+  /** Whether missing tables are created. */
   readonly createTables: boolean;
   /** Values that no error may show. */
   readonly secrets: readonly string[];

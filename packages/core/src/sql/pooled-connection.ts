@@ -49,7 +49,10 @@ export const CLIENT_RULES: readonly SqlErrorRule[] = [
 
 /** A pool of a driver's connections. */
 export interface SqlPool {
-  /** Takes a connection from the pool. */
+  /**
+   * Takes a connection from the pool.
+   * @returns the connection
+   */
   connect(): Promise<SqlSession>;
   /** What the errors of the driver and the server mean. One that no rule matches is taken for a lost connection. */
   readonly rules: readonly SqlErrorRule[];
@@ -70,6 +73,7 @@ export class PooledConnection implements SqlConnection {
   readonly #pool: SqlPool;
 
   /**
+   * Uses a pool; nothing is connected yet.
    * @param name the backend's name, for messages
    * @param pool where the connections come from
    */

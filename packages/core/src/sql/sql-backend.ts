@@ -16,9 +16,13 @@ import { SqlLeases } from "./sql-leases.js";
 
 /** Where a {@link SqlBackend} keeps its records. */
 export interface SqlBackendSettings {
+  /** How statements reach the database. */
   readonly connection: SqlConnection;
+  /** Where its SQL differs. */
   readonly dialect: Dialect;
+  /** The two tables. */
   readonly tables: SqlTables;
+  /** Which of the stores in these tables. */
   readonly namespace: string;
 }
 
@@ -43,7 +47,12 @@ export abstract class SqlBackend implements Backend {
   readonly #remove: string;
   readonly #clear: string;
 
-  constructor({ connection, dialect, tables, namespace }: SqlBackendSettings) {
+  /**
+   * Prepares the statements; nothing is opened yet.
+   * @param settings the database and its tables
+   */
+  constructor(settings: SqlBackendSettings) {
+    const { connection, dialect, tables, namespace } = settings;
     this.name = dialect.name;
     this.#connection = connection;
     this.#dialect = dialect;

@@ -21,6 +21,13 @@ export class SqlLeases implements Leases {
     Record<"grant" | "state" | "insert" | "reserve" | "renew" | "release" | "leave", string>
   >;
 
+  /**
+   * Prepares the statements.
+   * @param connection how statements reach the database
+   * @param dialect where its SQL differs
+   * @param tables the two tables
+   * @param namespace which of the stores in these tables
+   */
   constructor(connection: SqlConnection, dialect: Dialect, tables: SqlTables, namespace: string) {
     this.#connection = connection;
     this.#dialect = dialect;
