@@ -6,6 +6,9 @@ import { describeOn, describeOnServer, type ServerName } from "@tokenkeep/test-s
 import { afterAll, describe, expect, it } from "vitest";
 import type { Topology } from "./topology.js";
 
+/** All sections but that on encryption, which is core's alone and takes long. */
+export const WITHOUT_ENCRYPTION: readonly string[] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];
+
 /** Which sections of the kit to run, and on which ioredis. `CONFORMANCE_ONLY` in the environment has precedence. */
 export interface KitOptions {
   /** All by default. What only core decides is the same on every server, topology and driver. */
