@@ -15,6 +15,7 @@ const ofKind = (kind: string): Block[] => blocks.filter((block) => kindOf(block)
 const SERVERS: readonly [Scheme, ServerName][] = [
   ["redis", "redis"],
   ["mysql", "mysql"],
+  ["postgres", "postgres"],
   ["mongodb", "ferretdb"],
 ];
 

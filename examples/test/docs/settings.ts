@@ -8,6 +8,7 @@ import { startZoho, type ZohoStandIn } from "@tokenkeep/zoho-stand-in";
 import Database from "better-sqlite3";
 import { MongoClient } from "mongodb";
 import { createConnection } from "mysql2/promise";
+import pg from "pg";
 
 /** Where one program runs. Settings put things there, and may change the program's text. */
 export interface Place {
@@ -21,7 +22,7 @@ export interface Place {
   onEnd(work: () => Promise<unknown>): void;
 }
 
-export type Scheme = "redis" | "mysql" | "mongodb";
+export type Scheme = "redis" | "mysql" | "postgres" | "mongodb";
 
 const CLIENT = "1000.CLIENT";
 const COLUMNS =
@@ -135,6 +136,18 @@ const DATABASES: Readonly<Record<Scheme, (url: URL, own: string, place: Place) =
     };
     await run(`CREATE DATABASE ${own}`);
     place.onEnd(() => run(`DROP DATABASE ${own}`));
+    url.pathname = `/${own}`;
+  },
+  postgres: async (url, own, place) => {
+    const server = url.href;
+    const run = async (sql: string): Promise<void> => {
+      const client = new pg.Client(server);
+      await client.connect();
+      await client.query(sql);
+      await client.end();
+    };
+    await run(`CREATE DATABASE ${own}`);
+    place.onEnd(() => run(`DROP DATABASE ${own} WITH (FORCE)`));
     url.pathname = `/${own}`;
   },
   mongodb: async (url, own, place) => {
