@@ -31,7 +31,9 @@ function settingsOf(names = ""): string[] {
 
 /** The servers that a program needs, by the URLs in it. */
 export function schemesOf({ text }: Block): Scheme[] {
-  return (["redis", "mysql", "postgres", "mongodb"] as const).filter((scheme) => text.includes(`"${scheme}://`));
+  return (["redis", "mysql", "postgres", "mongodb"] as const).filter((scheme) =>
+    text.includes(`"${scheme}://`),
+  );
 }
 
 /** The texts to run: with Zoho's SDK for TypeScript in it, once more with the one for Node.js. */
