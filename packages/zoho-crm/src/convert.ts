@@ -21,7 +21,7 @@ export function inputOf(token: SdkToken): TokenInput {
   };
 }
 
-/** What a token of the SDK's has that its record has not. What it lacks is no change: the SDK may not know it. */
+/** The differences between an SDK's token and its record. What the token lacks is no change: the SDK may not know it. */
 export function changesOf(record: OAuthToken, given: TokenInput): TokenInput {
   const changes: Record<string, unknown> = {};
   const { userSignature, ...rest } = given;
@@ -30,7 +30,7 @@ export function changesOf(record: OAuthToken, given: TokenInput): TokenInput {
   for (const [name, value] of Object.entries(rest)) {
     if (!isMissing(value) && value !== record[name as keyof typeof rest]) changes[name] = value;
   }
-  // an access token and its end belong together, also where the SDK left the end as it was
+  // an access token and its expiry belong together, even if the SDK left the expiry as it was
   if (changes.accessToken !== undefined && !isMissing(given.expiresAt)) changes.expiresAt = given.expiresAt;
   return changes;
 }
@@ -40,7 +40,7 @@ export function textId<T>(id: T): T | string {
   return typeof id === "number" || typeof id === "bigint" ? String(id) : id;
 }
 
-/** Fills what is missing in an SDK's token from its record. What it has stays, but for an older access token. */
+/** Fills what is missing in an SDK's token from its record. Only an older access token is replaced. */
 export function fill(token: SdkToken, record: OAuthToken, makeUser: MakeUser): void {
   const given = inputOf(token);
   const { id, userSignature, clientId, clientSecret, redirectUrl, grantToken, refreshToken, apiDomain } =
@@ -58,14 +58,14 @@ export function fill(token: SdkToken, record: OAuthToken, makeUser: MakeUser): v
   fillAccess(token, record, given);
 }
 
-// The access token and its end belong together: one's end with the other's token would be taken for fresh.
+// The access token and its expiry belong together: with the other's expiry, an expired token would look valid.
 function fillAccess(token: SdkToken, record: OAuthToken, given: TokenInput): void {
   const { accessToken, expiresAt } = record;
   if (accessToken === null) return;
   const isSame = given.accessToken === accessToken;
   if (isMissing(given.accessToken) || (!isSame && isNewer(record, given))) {
     token.setAccessToken(accessToken);
-    // where its end is not known, the other token's must not stay
+    // if its expiry is not known, the other token's must not stay
     if (expiresAt !== null) token.setExpiresIn(String(expiresAt));
     else if (!isMissing(given.expiresAt)) token.setExpiresIn("");
   } else if (isSame && expiresAt !== null && (isMissing(given.expiresAt) || expiresAt > given.expiresAt)) {
@@ -77,8 +77,8 @@ function fillAccess(token: SdkToken, record: OAuthToken, given: TokenInput): voi
 function isNewer(record: OAuthToken, given: TokenInput): boolean {
   if (record.expiresAt === null) return false;
   if (!isMissing(given.expiresAt)) return record.expiresAt > given.expiresAt;
-  // A token out of a configuration, say: the SDK would never refresh it, as its end is not known. The record's
-  // is better, unless it is at its end for good.
+  // For example a token from a configuration: the SDK would never refresh it, since its expiry is not known. The
+  // record's is better, unless it has expired and can't be refreshed.
   return record.refreshToken !== null || record.expiresAt > Date.now();
 }
 

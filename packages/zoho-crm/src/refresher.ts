@@ -46,13 +46,18 @@ export class Refresher {
    * @throws TokenStoreError `ERR_LOGIN_REQUIRED`, `ERR_PROVIDER`, or what the store rejects with
    */
   async fresh(record: OAuthToken, token?: SdkToken): Promise<OAuthToken> {
-    if (!isStale(record) || record.id === null) return record;
+    if (record.id === null || !this.#isStale(record)) return record;
     // a record with a grant token alone is for the SDK to exchange
     if (record.refreshToken === null) return record;
     const current = await this.#current();
     await this.#keepSecret(record, token ?? current?.getToken());
     const manager = this.#managerAt(current?.getEnvironment()?.getAccountsUrl());
     return manager.getToken({ id: record.id });
+  }
+
+  #isStale({ accessToken, expiresAt }: OAuthToken): boolean {
+    const { minValidityMs = MIN_VALIDITY_MS } = this.#options;
+    return accessToken === null || (expiresAt !== null && expiresAt - Date.now() < minValidityMs);
   }
 
   async close(): Promise<void> {
@@ -77,8 +82,4 @@ export class Refresher {
     if (token?.getClientId?.() !== record.clientId) return;
     await this.#store.saveToken(record.with({ clientSecret }));
   }
-}
-
-function isStale({ accessToken, expiresAt }: OAuthToken): boolean {
-  return accessToken === null || (expiresAt !== null && expiresAt - Date.now() < MIN_VALIDITY_MS);
 }

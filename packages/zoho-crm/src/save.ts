@@ -26,8 +26,8 @@ export async function saveChanges(
 }
 
 /**
- * Saves, also where the SDK has learned a token's user only now, and that user has a record with this client
- * already. An app must not stop refreshing for that: the token then keeps its record, without the name.
+ * Saves. The SDK may learn a token's user only now, when that user has a record with this client already. An app must not
+ * stop refreshing for that: the token then keeps its own record, without the name.
  */
 export async function save(store: TokenStore, token: TokenInput): Promise<OAuthToken> {
   try {
@@ -40,14 +40,14 @@ export async function save(store: TokenStore, token: TokenInput): Promise<OAuthT
   }
 }
 
-/** The id of the record that is this token's own and has no name; null where the conflict is another one. */
+/** The id of the record that is this token's own and has no name; null if the conflict is another one. */
 async function nameless(
   store: TokenStore,
   token: TokenInput,
   conflict: TokenStoreError,
 ): Promise<string | null> {
   if (!token.userSignature?.name) return null;
-  // what stands in the way is the name's record; or, where the name led to that one, the token's own
+  // the conflict is with the record of the name or, if the name found that record, with the token's own
   const id = conflict.property === "userSignature" ? token.id : (conflict.id ?? null);
   if (!id) return null;
   const own = await store.findTokenById(id);

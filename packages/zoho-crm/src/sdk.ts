@@ -1,4 +1,4 @@
-// The parts of Zoho's SDKs that are used, by their shape: no SDK is a dependency, and any major of them will do.
+// The parts of Zoho's SDKs that are used, declared structurally: no SDK is a dependency, and versions 6.0 to 8.0 fit.
 
 import { TokenStoreError } from "@tokenkeep/core";
 

@@ -24,7 +24,7 @@ export interface ImportOptions {
 
 /** An import of 100,000 tokens takes a minute or two. */
 const DEFAULT_TIMEOUT_MS = 300_000;
-/** After how many tokens the store is told which rows were imported. */
+/** After how many tokens the store remembers which rows were imported. */
 const BATCH = 100;
 
 /**

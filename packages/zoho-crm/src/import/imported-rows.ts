@@ -6,7 +6,7 @@ import type { ZohoRow } from "../formats/columns.js";
  * The id of the record that remembers which rows were imported, so that a token which was deleted afterwards does not
  * come back at the next start.
  *
- * It is a record, because records are all that the contract lets every store keep; beside the source there may be no
+ * It is a record, because records are all that the contract lets every store keep. Next to the source there may be no
  * permission to write, and each host may have a copy of its own. It remembers rows rather than the import as a whole,
  * so that a row which the old program adds later is still imported. Its token value is its id: it is no secret, and
  * belongs to nobody.
