@@ -12,7 +12,7 @@ import { tokens } from "./tokens.mjs";
 import { waiting } from "./waiting.mjs";
 
 /**
- * Every mutant: its name, the paragraphs whose cases should catch it (and part of a case's name, where it is one
+ * Every mutant: its name, the paragraphs whose cases should catch it (and part of a case's name, if it is one
  * in particular), what the store then does not declare, and what it changes in the backend or the store of
  * `base.mjs`.
  */

@@ -166,7 +166,7 @@ export interface Case {
   readonly name: string;
   /** Capabilities without which the case does not apply. */
   readonly needs?: readonly Capability[];
-  /** The case applies only where none of these is declared. */
+  /** The case applies only if none of these is declared. */
   readonly lacks?: readonly Capability[];
   /** Means that the module must have. */
   readonly disruptions?: readonly (keyof DisruptionMeans)[];

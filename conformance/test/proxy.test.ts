@@ -38,7 +38,7 @@ function closed(socket: Socket): Promise<unknown> {
   return new Promise((resolve) => socket.once("close", resolve));
 }
 
-/** The reply, or "cut" where the connection ended first. */
+/** The reply, or "cut" if the connection ends first. */
 async function ask(socket: Socket, text: string): Promise<string> {
   const reply = new Promise<string>((resolve) => socket.once("data", (data) => resolve(String(data))));
   socket.write(text);
