@@ -41,9 +41,8 @@ export interface Progress {
   readonly startedAt: number;
   /** How many refreshes of this record have failed in a row, once this order has failed too. */
   failures: number | undefined;
+  /** How many requests had no answer. */
   lost: number;
-  /** The record's last refresh had failed before this order. */
-  hadFailed: boolean;
 }
 
 /** One request to the provider, from the mark in the record to its answer there. Its caller holds the lock. */
@@ -68,17 +67,6 @@ export class Exchange {
   }
 
   /**
-   * Makes one request.
-   * @param token the record
-   * @param progress what its caller has done so far
-   * @returns the record with its new access token; undefined where it has to be looked at again
-   */
-  async run(token: OAuthToken, progress: Progress): Promise<OAuthToken | undefined> {
-    const marked = await this.#mark(token, progress);
-    return marked === undefined ? undefined : this.#ask(marked, progress);
-  }
-
-  /**
    * Reads a record.
    * @throws TokenStoreError `ERR_LOGIN_REQUIRED` where it is gone
    */
@@ -96,40 +84,38 @@ export class Exchange {
   }
 
   /**
-   * Marks the record before its refresh token is sent, so that a store that takes no writes shows before the grant is
-   * used.
+   * Marks the record before its refresh token is sent. Of several processes one succeeds, which is cheaper than to let
+   * all of them ask for the lock. A store that takes no writes shows here, before the grant is used.
    * @returns the marked record; undefined where it has changed, and has to be looked at again
    */
-  async #mark(token: OAuthToken, progress: Progress): Promise<OAuthToken | undefined> {
-    const { order, own, lease, failures } = progress;
-    const begunAt = performance.now();
-    const attempt = randomUUID();
-    own.add(attempt);
-    const state = refreshStateOf(token);
-    if (state?.failure !== undefined) progress.hadFailed = true;
+  async mark(token: OAuthToken, wanted: Wanted): Promise<OAuthToken | undefined> {
     const refreshState = nextState(token, token.refreshToken, {
       status: "refreshing",
-      attempt,
+      attempt: randomUUID(),
       at: Date.now(),
-      failures: failures ?? state?.failures ?? 0,
-      ...(order.wanted.rejected === undefined ? {} : { rejectedAt: Date.now() }),
+      failures: refreshStateOf(token)?.failures ?? 0,
+      ...(wanted.rejected === undefined ? {} : { rejectedAt: Date.now() }),
     });
-    let marked = token.with({ refreshState });
-    if (token.revision !== null) {
-      try {
-        marked = await this.#store.saveToken(marked, { ifRevision: token.revision });
-      } catch (error) {
-        if (isTokenStoreError(error) && error.code === "ERR_CONFLICT") return undefined;
-        throw error;
-      }
+    const marked = token.with({ refreshState });
+    if (token.revision === null) return marked;
+    try {
+      return await this.#store.saveToken(marked, { ifRevision: token.revision });
+    } catch (error) {
+      if (isTokenStoreError(error) && error.code === "ERR_CONFLICT") return undefined;
+      throw error;
     }
-    // let the lease's timer say so if the process was stopped meanwhile
-    if (performance.now() - begunAt > GAP_MS) await pause(1);
-    lease.signal.throwIfAborted();
-    return marked;
   }
 
-  async #ask(marked: OAuthToken, progress: Progress): Promise<OAuthToken | undefined> {
+  /**
+   * Makes one request, and stores its answer.
+   * @param marked the record with the mark of this order
+   * @param progress what the order has done so far
+   * @returns the record with its new access token; undefined where it has to be looked at again
+   */
+  async run(marked: OAuthToken, progress: Progress): Promise<OAuthToken | undefined> {
+    // let the lease's timer say so if the process was stopped meanwhile
+    if (performance.now() - progress.startedAt > GAP_MS) await pause(1);
+    progress.lease.signal.throwIfAborted();
     const sentAt = Date.now();
     let response: TokenResponse;
     try {
@@ -137,7 +123,7 @@ export class Exchange {
     } catch (error) {
       return this.#failed(error, marked, progress);
     }
-    return this.#save(response, marked, sentAt, progress.hadFailed);
+    return this.#save(response, marked, sentAt);
   }
 
   async #request(marked: OAuthToken, sentAt: number): Promise<unknown> {
@@ -147,18 +133,13 @@ export class Exchange {
     // The signal ends the request; a provider that doesn't listen to it is given up a little later.
     return waitFor(answer, requestTimeoutMs + GAP_MS, undefined, () => {
       void answer
-        .then((late) => this.#save(conformedBy(this.#provider, late), marked, sentAt, true))
+        .then((late) => this.#save(conformedBy(this.#provider, late), marked, sentAt))
         .catch(() => {});
       throw new DOMException("The provider did not answer in time.", "TimeoutError");
     });
   }
 
-  async #save(
-    response: TokenResponse,
-    marked: OAuthToken,
-    sentAt: number,
-    hadFailed: boolean,
-  ): Promise<OAuthToken | undefined> {
+  async #save(response: TokenResponse, marked: OAuthToken, sentAt: number): Promise<OAuthToken | undefined> {
     const changes = changesOf(response, marked, sentAt, this.#provider);
     const saved = await this.#answers.save({ sent: marked, changes });
     if (saved.outcome === "superseded") return undefined;
@@ -177,7 +158,7 @@ export class Exchange {
         token,
       );
     }
-    if (hadFailed) tell(() => this.#options.onRecovered(token));
+    if ((refreshStateOf(marked)?.failures ?? 0) > 0) tell(() => this.#options.onRecovered(token));
     return token;
   }
 
@@ -209,7 +190,7 @@ export class Exchange {
       const now = await this.read(marked.id!);
       if (now.refreshToken !== marked.refreshToken) return undefined;
     }
-    const failures = (refreshStateOf(marked)?.failures ?? 0) + 1;
+    const failures = (progress.failures ?? refreshStateOf(marked)?.failures ?? 0) + 1;
     const waitMs = this.#pauseOf(error, kind, failures, progress);
     if (this.#mayRepeat(kind, waitMs, progress)) {
       progress.failures = failures;

@@ -49,5 +49,7 @@ function isIdle(token: OAuthToken, idleMs: number, now: number): boolean {
 }
 
 function wasJustRejected(state: RefreshState | undefined, now: number): boolean {
+  // the refresh that the refusal caused is still under way
+  if (state?.status === "refreshing") return false;
   return state?.rejectedAt !== undefined && now - state.rejectedAt < REJECTED_PAUSE_MS;
 }

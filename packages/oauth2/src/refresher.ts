@@ -26,6 +26,12 @@ const LOOK_SHARE = 5;
 const WATCH_MS = 600;
 const MAX_WATCH_MS = 3_000;
 
+/** How long who has marked a record waits for its lock, in milliseconds. Nobody else should want it. */
+const LOCK_MS = 2_000;
+
+/** Who marked a record so recently is alive in all likelihood; in milliseconds. */
+const JUST_MS = 1_000;
+
 /** How often to look for the answer of a process that seems to have died, in milliseconds. */
 const POLL_MS = 100;
 
@@ -86,15 +92,34 @@ export class Refresher {
 
   /** Makes a refresh if nobody else does. Returns undefined where somebody does. */
   async #tryToRefresh(order: RefreshOrder): Promise<OAuthToken | undefined> {
+    const token = await this.#exchange.read(order.id);
+    const freshness = freshnessOf(token, order.wanted, Date.now());
+    if (freshness === "fresh" || (freshness === "early" && !order.isEarly)) return token;
+    checkRefreshable(token, this.#provider, this.#options, order.seen);
+    const state = refreshStateOf(token);
+    if (token.revision === null || (state?.status === "refreshing" && !wasJustMarked(state))) {
+      return this.#tryToLock(order, undefined, 0);
+    }
+    const marked =
+      state?.status === "refreshing" ? undefined : await this.#exchange.mark(token, order.wanted);
+    if (marked !== undefined) return this.#tryToLock(order, refreshStateOf(marked)?.attempt, LOCK_MS);
+    return order.isEarly ? token : undefined;
+  }
+
+  async #tryToLock(
+    order: RefreshOrder,
+    attempt: string | undefined,
+    timeoutMs: number,
+  ): Promise<OAuthToken | undefined> {
     let work: Promise<OAuthToken> | undefined;
     try {
       return await this.#store.withLock(
         lockKey(order.id),
         (lease) => {
-          work = this.#whileLocked(order, lease);
+          work = this.#whileLocked(order, attempt, lease);
           return work;
         },
-        { timeoutMs: 0, maxHoldMs: this.#options.maxHoldMs },
+        { timeoutMs, maxHoldMs: this.#options.maxHoldMs },
       );
     } catch (error) {
       if (work === undefined) {
@@ -135,36 +160,43 @@ export class Refresher {
     return undefined;
   }
 
-  async #whileLocked(order: RefreshOrder, lease: Lease): Promise<OAuthToken> {
+  async #whileLocked(order: RefreshOrder, attempt: string | undefined, lease: Lease): Promise<OAuthToken> {
     const startedAt = performance.now();
     const progress: Progress = {
       order,
       lease,
-      own: new Set(),
+      own: new Set(attempt === undefined ? [] : [attempt]),
       waitedFor: new Set(),
       startedAt,
       repeatUntil: startedAt + this.#options.requestTimeoutMs,
       failures: undefined,
       lost: 0,
-      hadFailed: false,
     };
     for (;;) {
       await this.#answers.flush(order.id);
       const token = await this.#exchange.read(order.id);
-      const freshness = freshnessOf(token, order.wanted, Date.now());
-      if (freshness === "fresh" || (freshness === "early" && !order.isEarly)) return token;
-      const state = refreshStateOf(token);
-      if (state === undefined || !progress.own.has(state.attempt)) {
-        checkRefreshable(token, this.#provider, this.#options, order.seen);
-      }
-      if (state?.status === "refreshing" && !isKnown(progress, state)) {
-        progress.waitedFor.add(state.attempt);
-        await this.#waitForAnswer(token, lease);
-        continue;
-      }
-      const refreshed = await this.#exchange.run(token, progress);
-      if (refreshed !== undefined) return refreshed;
+      const marked = isOwn(progress, token) ? token : await this.#markWhileLocked(token, progress);
+      if (marked === undefined) continue;
+      const result = isOwn(progress, marked) ? await this.#exchange.run(marked, progress) : marked;
+      if (result !== undefined) return result;
     }
+  }
+
+  /** Marks a record that needs a refresh; returns one that needs none as it is. Undefined: look at it again. */
+  async #markWhileLocked(token: OAuthToken, progress: Progress): Promise<OAuthToken | undefined> {
+    const { order, own, waitedFor, lease } = progress;
+    const freshness = freshnessOf(token, order.wanted, Date.now());
+    if (freshness === "fresh" || (freshness === "early" && !order.isEarly)) return token;
+    checkRefreshable(token, this.#provider, this.#options, order.seen);
+    const state = refreshStateOf(token);
+    if (state?.status === "refreshing" && !waitedFor.has(state.attempt)) {
+      waitedFor.add(state.attempt);
+      await this.#waitForAnswer(token, lease);
+      return undefined;
+    }
+    const marked = await this.#exchange.mark(token, order.wanted);
+    if (marked !== undefined) own.add(refreshStateOf(marked)?.attempt ?? "");
+    return marked;
   }
 
   // The process that marked the record has lost its lease. It may be alive and about to save its answer.
@@ -187,8 +219,13 @@ export function lockKey(id: string): string {
   return `tokenkeep:refresh:${id}`;
 }
 
-function isKnown({ own, waitedFor }: Progress, { attempt }: RefreshState): boolean {
-  return own.has(attempt) || waitedFor.has(attempt);
+function wasJustMarked(state: RefreshState): boolean {
+  return Math.abs(Date.now() - state.at) < JUST_MS;
+}
+
+function isOwn({ own }: Progress, token: OAuthToken): boolean {
+  const state = refreshStateOf(token);
+  return state?.status === "refreshing" && own.has(state.attempt);
 }
 
 function isCode(error: unknown, code: TokenStoreErrorCode): boolean {
