@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { basename } from "node:path";
-import { describeOnServer, type ServerName, type TestServer } from "@tokenkeep/test-servers";
+import { describeOnServer, type ServerName } from "@tokenkeep/test-servers";
 import { describe, expect, it } from "vitest";
 import { compile } from "./docs/compile.js";
 import { type Block, blocksOf, GENERATED, markdownFiles, textOf } from "./docs/markdown.js";
@@ -21,7 +21,7 @@ const SERVERS: readonly [Scheme, ServerName][] = [
 
 it("every block of code in the documentation is run, compiled, or the content of a file", () => {
   expect(ofKind("nothing").map(({ name }) => name)).toEqual([]);
-  const served = ["", ...SERVERS.map(([scheme]) => scheme), "redis,mysql"];
+  const served = ["", ...SERVERS.map(([scheme]) => scheme)];
   expect(ofKind("run").filter((block) => !served.includes(String(schemesOf(block))))).toEqual([]);
   expect(ofKind("run").length).toBeGreaterThan(10);
   expect(ofKind("compiled").length).toBeGreaterThan(3);
@@ -62,6 +62,3 @@ describe("the programs that need no server", () => register([], {}));
 for (const [scheme, name] of SERVERS) {
   await describeOnServer(name, ({ url }) => register([scheme], { [scheme]: url }));
 }
-await describeOnServer("redis", (redis: TestServer) =>
-  describeOnServer("mysql", (mysql) => register(["redis", "mysql"], { redis: redis.url, mysql: mysql.url })),
-);
