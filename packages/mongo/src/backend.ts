@@ -109,7 +109,7 @@ export class MongoBackend implements Backend {
       try {
         await insert(document._id);
       } catch (error) {
-        if (!isDuplicateId(error)) throw error;
+        if (!isDuplicateId(error) || document._id === document.key) throw error;
         // Perhaps a record has this `_id` that had the user once. If it still has, the index of `keys` refuses this too.
         await insert(`${document.key}.${randomUUID()}`);
       }
@@ -222,7 +222,7 @@ export class MongoBackend implements Backend {
   ): Promise<boolean> {
     const places = keys.map((key) => this.#writes.join(key));
     try {
-      deadline.blockedBy("other saves of the same value have not ended");
+      deadline.blockedBy("earlier saves of the same value still wait for their answers");
       await Promise.all(places.map(({ turn }) => turn));
       return await write();
     } catch (error) {
