@@ -17,20 +17,20 @@ import { pause } from "./wait.js";
 
 /** The pauses between two looks at a record that somebody else refreshes, in milliseconds; they grow. */
 const FIRST_LOOK_MS = 20;
-const LAST_LOOK_MS = 250;
+const LAST_LOOK_MS = 500;
 
 /** A pause between two looks is so many times as long as a look takes. */
 const LOOK_SHARE = 5;
 
 /** How long to watch a record before trying the lock again: its holder may have died. In milliseconds. */
-const WATCH_MS = 600;
+const WATCH_MS = 800;
 const MAX_WATCH_MS = 3_000;
 
 /** How long who has marked a record waits for its lock, in milliseconds. Nobody else should want it. */
 const LOCK_MS = 2_000;
 
 /** Who marked a record so recently is alive in all likelihood; in milliseconds. */
-const JUST_MS = 1_000;
+const JUST_MS = 2_000;
 
 /** How often to look for the answer of a process that seems to have died, in milliseconds. */
 const POLL_MS = 100;
@@ -42,6 +42,8 @@ export class Refresher {
   readonly #options: CheckedManagerOptions;
   readonly #answers: UnsavedAnswers;
   readonly #exchange: Exchange;
+  /** Ends with the last attempt to take over a record that somebody else has marked. */
+  #takeovers: Promise<void> = Promise.resolve();
 
   constructor(
     store: TokenStore,
@@ -97,25 +99,43 @@ export class Refresher {
     if (freshness === "fresh" || (freshness === "early" && !order.isEarly)) return token;
     checkRefreshable(token, this.#provider, this.#options, order.seen);
     const state = refreshStateOf(token);
-    if (token.revision === null || (state?.status === "refreshing" && !wasJustMarked(state))) {
-      return this.#tryToLock(order, undefined, 0);
-    }
+    if (token.revision === null) return this.#tryToLock(order, undefined, 0);
+    if (state?.status === "refreshing" && !wasJustMarked(state)) return this.#takeOver(order);
     const marked =
       state?.status === "refreshing" ? undefined : await this.#exchange.mark(token, order.wanted);
     if (marked !== undefined) return this.#tryToLock(order, refreshStateOf(marked)?.attempt, LOCK_MS);
     return order.isEarly ? token : undefined;
   }
 
+  // Whoever marked the record may have died, or is slow. To ask for the lock in vain costs the store several writes,
+  // so a process does it for one record at a time.
+  async #takeOver(order: RefreshOrder): Promise<OAuthToken | undefined> {
+    const previous = this.#takeovers;
+    let endTurn = () => {};
+    this.#takeovers = new Promise((resolve) => {
+      endTurn = resolve;
+    });
+    await previous;
+    try {
+      const found = order.isEarly ? undefined : await this.#look(order);
+      return found ?? (await this.#tryToLock(order, undefined, 0, endTurn));
+    } finally {
+      endTurn();
+    }
+  }
+
   async #tryToLock(
     order: RefreshOrder,
     attempt: string | undefined,
     timeoutMs: number,
+    onLocked: () => void = () => {},
   ): Promise<OAuthToken | undefined> {
     let work: Promise<OAuthToken> | undefined;
     try {
       return await this.#store.withLock(
         lockKey(order.id),
         (lease) => {
+          onLocked();
           work = this.#whileLocked(order, attempt, lease);
           return work;
         },

@@ -8,6 +8,8 @@ const MAX_BODY_BYTES = 1_048_576;
 
 /** What `oauth4webapi` is told about HTTP. */
 export interface HttpOptions {
+  /** A connection that was kept may be closed just as the request is sent, and its answer counts as lost then. */
+  readonly headers: { readonly connection: "close" };
   readonly signal: AbortSignal;
   readonly [oauth.allowInsecureRequests]: true;
   readonly [oauth.customFetch]: (url: string, init: object) => Promise<Response>;
@@ -68,6 +70,7 @@ export async function tokenRequest(
  */
 export function httpOptions(send: typeof fetch = fetch, signal: AbortSignal): HttpOptions {
   return {
+    headers: { connection: "close" },
     signal,
     [oauth.allowInsecureRequests]: true,
     [oauth.customFetch]: async (url, init) => {
