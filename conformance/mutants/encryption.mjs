@@ -152,7 +152,7 @@ export const encryption = [
   {
     name: "rekey loses a refresh that comes between its read and its write",
     paragraphs: ["10.5"],
-    case: "four processes",
+    case: "saved after rekey had read it",
     core: backend(
       "return this.replaceStored(stored, plain, deadline);",
       "return chain(this.readStored(plain.id, deadline), ({ etag }) => this.replaceStored(stored, { ...plain, etag }, deadline));",

@@ -1,8 +1,9 @@
 import { type EncryptionOptions, keysInUse, rekey, type TokenStore, verify } from "@tokenkeep/core";
+import { storedAccessOf } from "@tokenkeep/core/backend";
 import type { Case, Kit } from "../case.js";
 import { check, fail, plain, same } from "../expect.js";
 import { type Child, startChild, startChildren } from "../processes/index.js";
-import { expectNowhere, keyOf, SECRET, sealingWith, secretToken } from "./encryption-means.js";
+import { expectNowhere, keyOf, SECRET, sealingWith, secretToken, storedRecord } from "./encryption-means.js";
 
 /** How many records are rekeyed while other processes save: `TOKENKEEP_REKEY_RECORDS=100000` is the full size. */
 const RECORDS = Number(process.env.TOKENKEEP_REKEY_RECORDS ?? 400);
@@ -98,6 +99,23 @@ export const rekeying: Case[] = [
       same(await recordsOf(alone), before, "the records");
       same((await verify(alone)).isComplete, true, "whether verify finds all records readable");
       same((await rekey(store)).changed, 0, "the number of records that a second rekey changes");
+    },
+  },
+  {
+    ...needs,
+    checks: ["10.5b"],
+    name: "a record that was saved after rekey had read it is left as it is",
+    async run(kit) {
+      const other = await kit.open({ encryption: OLD });
+      await other.saveToken({ id: "raced", refreshToken: "first" });
+      const store = await kit.open({ encryption: NEW });
+      const stale = await storedRecord(store, "raced");
+      await other.saveToken({ id: "raced", refreshToken: "second" });
+      const isWritten = await storedAccessOf(store).run(async (backend, deadline) =>
+        backend.reseal(await backend.openStored(stale), await backend.sealingKey(deadline), deadline),
+      );
+      same(isWritten, false, "whether rekey wrote what it had read");
+      same(plain(await store.findTokenById("raced")).refreshToken, "second", "the refresh token");
     },
   },
   {
