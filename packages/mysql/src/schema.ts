@@ -100,7 +100,7 @@ export async function openSchema(
 ): Promise<void> {
   // All of it may be repeated after a lost reply.
   const run = async (sql: string, ...values: string[]): Promise<SqlResult> =>
-    connection.run({ sql, values, isRead: true }, deadline);
+    connection.run({ sql, values, isRead: false, isRepeatable: true }, deadline);
   await checkSession(run);
   const names = [table, table + LOCKS_SUFFIX];
   const { rows } = await run(TABLES, ...names);

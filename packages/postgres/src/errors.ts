@@ -52,8 +52,8 @@ export const RULES: readonly SqlErrorRule[] = [
     retryable: false,
   },
   {
-    // Whatever else the server answered, it rolled back.
-    codes: /^[0-9A-Z]{5}$/,
+    // Whatever else the server answered, it rolled back. EPIPE is Node's.
+    codes: /^(?!E)[0-9A-Z]{5}$/,
     code: "ERR_UNAVAILABLE",
     message: "the server refused the statement. Nothing was changed; the cause says why.",
   },

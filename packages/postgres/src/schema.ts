@@ -102,8 +102,7 @@ export async function openSchema(
   // CREATE SCHEMA needs its privilege even where IF NOT EXISTS finds the schema.
   const create = name !== null && lacksSchema === "t" ? [`CREATE SCHEMA IF NOT EXISTS ${name}`] : [];
   const sql = [lock, ...create, ...statements].join(";\n");
-  // Running it twice is harmless, as is repeating a read.
-  await connection.run({ sql, values: [], isRead: true }, deadline);
+  await connection.run({ sql, values: [], isRead: false, isRepeatable: true }, deadline);
 }
 
 function quoted(name: string): string {

@@ -10,8 +10,10 @@ export interface SqlStatement {
   readonly sql: string;
   /** A value for each placeholder. */
   readonly values: readonly SqlValue[];
-  /** Whether it only reads, so that it may be repeated after a lost reply. */
+  /** Whether it only reads. */
   readonly isRead: boolean;
+  /** Whether doing it twice is the same as once, so that it may be repeated after a lost reply. Every read is. */
+  readonly isRepeatable?: boolean;
 }
 
 /** What a statement returned. */

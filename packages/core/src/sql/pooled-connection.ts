@@ -66,7 +66,7 @@ export interface SqlPool {
 
 /**
  * Statements over a pool, each within its deadline. A connection that can't be made is tried again until the
- * deadline, and so is a statement that certainly was not applied, or that only reads.
+ * deadline, and so is a statement that certainly was not applied, or that may be applied twice.
  */
 export class PooledConnection implements SqlConnection {
   readonly #name: string;
@@ -147,9 +147,9 @@ export class PooledConnection implements SqlConnection {
     }
   }
 
-  #mayRepeat(error: unknown, { isRead }: SqlStatement): boolean {
+  #mayRepeat(error: unknown, { isRead, isRepeatable = isRead }: SqlStatement): boolean {
     if (isTokenStoreError(error)) return false;
-    return this.#ruleFor(error)?.retry !== undefined || (isRead && this.#isLost(error));
+    return this.#ruleFor(error)?.retry !== undefined || (isRepeatable && this.#isLost(error));
   }
 
   /** Whether the reply was lost, so that nobody knows what the server did. */

@@ -1,7 +1,7 @@
 import type { Leases } from "../backend.js";
 import type { Deadline } from "../deadline.js";
 import { isPromise } from "../deadline.js";
-import type { Dialect, SqlConnection, SqlResult, SqlTables, SqlValue } from "./dialect.js";
+import type { Dialect, SqlConnection, SqlResult, SqlStatement, SqlTables, SqlValue } from "./dialect.js";
 import { SqlTexts } from "./dialect.js";
 
 const WHERE = "WHERE namespace = ? AND lock_key = ?";
@@ -67,7 +67,9 @@ export class SqlLeases implements Leases {
     deadline: Deadline,
   ): Promise<number | null> {
     const at = [this.#namespace, key];
-    const run = (sql: string, values: SqlValue[], isRead = false) => this.#run(sql, values, deadline, isRead);
+    // Each may be repeated: an owner that holds the lease gets it again.
+    const run = (sql: string, values: SqlValue[], isRead = false) =>
+      this.#run({ sql, values, isRead, isRepeatable: true }, deadline);
     await run(this.#sql.grant, [owner, owner, leaseMs, ...at, owner, owner]);
     const [state] = (await run(this.#sql.state, [owner, owner, ...at], true)).rows;
     if (state === undefined) {
@@ -86,19 +88,20 @@ export class SqlLeases implements Leases {
 
   async renew(key: string, owner: string, leaseMs: number, deadline: Deadline): Promise<boolean> {
     const values = [leaseMs, this.#namespace, key, owner];
-    return (await this.#run(this.#sql.renew, values, deadline)).changes > 0;
+    const renewal = { sql: this.#sql.renew, values, isRead: false, isRepeatable: true };
+    return (await this.#run(renewal, deadline)).changes > 0;
   }
 
   async release(key: string, owner: string, deadline: Deadline): Promise<boolean> {
     const at = [this.#namespace, key];
-    const released = await this.#run(this.#sql.release, [...at, owner], deadline);
-    if (released.changes > 0) return true;
-    await this.#run(this.#sql.leave, [owner, owner, ...at, owner, owner], deadline);
+    const send = (sql: string, values: SqlValue[]) => this.#run({ sql, values, isRead: false }, deadline);
+    if ((await send(this.#sql.release, [...at, owner])).changes > 0) return true;
+    await send(this.#sql.leave, [owner, owner, ...at, owner, owner]);
     return false;
   }
 
-  async #run(sql: string, values: SqlValue[], deadline: Deadline, isRead = false): Promise<SqlResult> {
-    const result = this.#connection.run({ sql, values, isRead }, deadline);
+  async #run(statement: SqlStatement, deadline: Deadline): Promise<SqlResult> {
+    const result = this.#connection.run(statement, deadline);
     return isPromise(result) ? await result : result;
   }
 }
