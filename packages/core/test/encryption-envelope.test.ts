@@ -10,6 +10,7 @@ import {
 } from "../src/encryption/envelope.js";
 import { checkValueOf } from "../src/encryption/hkdf.js";
 import { MasterKey } from "../src/encryption/master-key.js";
+import { RecentKeys } from "../src/encryption/recent-keys.js";
 import { type Opening, openRecord, sealRecord } from "../src/encryption/sealed-records.js";
 import { NO_FIELDS } from "../src/properties.js";
 import type { TokenRecord } from "../src/record.js";
@@ -152,6 +153,7 @@ describe("a sealed record", () => {
     savedAt: 2,
   };
   const opening: Opening = {
+    recent: new RecentKeys(),
     namespace: "n",
     requireEncrypted: false,
     keyOf: () => ({ key, isVerified: true }),
@@ -197,6 +199,7 @@ describe("a sealed record", () => {
 
   it("does not with other bytes under the key's id, which is the key's fault unless the key is known to be right", () => {
     const other = new MasterKey("2026-11", Buffer.alloc(32, 7));
+    const opening = { namespace: "n", requireEncrypted: false, recent: new RecentKeys() };
     const unverified = { ...opening, keyOf: () => ({ key: other, isVerified: false }) };
     expect(() => openRecord(sealed, unverified)).toThrow(expect.objectContaining({ code: "ERR_KEY" }));
     const verified = { ...opening, keyOf: () => ({ key: other, isVerified: true }) };
@@ -245,3 +248,20 @@ async function openByWebCrypto(value: string, property: string): Promise<string>
     "utf8",
   );
 }
+
+describe("keys that were derived lately", () => {
+  it("are kept for a while, and used again", () => {
+    const recent = new RecentKeys();
+    const first = ValueKeys.create(key);
+    recent.add(first);
+    const others = Array.from({ length: 4_999 }, () => ({ header: String(Math.random()) }) as ValueKeys);
+    for (const other of others) recent.add(other);
+    expect(recent.get(first.header)).toBe(first);
+    // what is asked for stays; the rest goes
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 4_000; i++) recent.add({ header: `${round} ${i}` } as ValueKeys);
+      expect(recent.get(first.header)).toBe(first);
+    }
+    expect(recent.get(others[0]!.header)).toBe(undefined);
+  });
+});

@@ -69,6 +69,7 @@ export class ValueKeys {
   readonly header: string;
   readonly commitment: string;
   readonly #pseudorandomKey: SecretKey;
+  readonly #keys = new Map<string, Buffer>();
 
   private constructor(key: MasterKey, salt: Buffer) {
     this.#pseudorandomKey = key.extract(salt);
@@ -124,7 +125,12 @@ export class ValueKeys {
   }
 
   #keyOf(property: string): Buffer {
-    return expand(this.#pseudorandomKey, `tokenkeep1 key ${property}`);
+    let key = this.#keys.get(property);
+    if (key === undefined) {
+      key = expand(this.#pseudorandomKey, `tokenkeep1 key ${property}`);
+      this.#keys.set(property, key);
+    }
+    return key;
   }
 
   // The header holds the key's id, so that nobody can rename the key.

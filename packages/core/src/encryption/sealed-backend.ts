@@ -10,6 +10,7 @@ import { holdsChecks, KeyChecks } from "./key-checks.js";
 import { Keyring } from "./keyring.js";
 import type { MasterKey } from "./master-key.js";
 import type { CheckedEncryption } from "./options.js";
+import { RecentKeys } from "./recent-keys.js";
 import { escapeRecord, keyIdsIn, type Opening, openRecord, sealRecord } from "./sealed-records.js";
 
 /**
@@ -46,6 +47,7 @@ export class SealedBackend implements Backend {
     this.#opening = {
       namespace,
       requireEncrypted: this.requireEncrypted,
+      recent: new RecentKeys(),
       keyOf: (id) => {
         const key = this.#keyring!.get(id) as MasterKey;
         return { key, isVerified: this.#checks.verify(key) };
@@ -201,7 +203,7 @@ export class SealedBackend implements Backend {
 
   #seal(record: TokenRecord, deadline: Deadline): MaybePromise<TokenRecord> {
     return chain(this.sealingKey(deadline), (key) => {
-      if (key !== null) return sealRecord(record, key, this.#namespace);
+      if (key !== null) return sealRecord(record, key, this.#namespace, this.#opening.recent);
       if (this.requireEncrypted)
         throw new TokenStoreError("ERR_KEY", "No key seals, and requireEncrypted allows no plaintext.");
       return escapeRecord(record);

@@ -10,6 +10,7 @@ import {
   ValueKeys,
 } from "./envelope.js";
 import type { MasterKey } from "./master-key.js";
+import type { RecentKeys } from "./recent-keys.js";
 
 /** The properties that are sealed: the secrets, and the metadata, which may hold some. */
 export type SealedProperty =
@@ -31,11 +32,18 @@ export interface Opening {
   /** The key of this id, which is known by now, and whether its check value showed that it is the right one. */
   readonly keyOf: (id: string) => { readonly key: MasterKey; readonly isVerified: boolean };
   readonly requireEncrypted: boolean;
+  readonly recent: RecentKeys;
 }
 
 /** A record as it is stored with this key: every save seals all values anew, under a new salt. */
-export function sealRecord(record: TokenRecord, key: MasterKey, namespace: string): TokenRecord {
+export function sealRecord(
+  record: TokenRecord,
+  key: MasterKey,
+  namespace: string,
+  recent?: RecentKeys,
+): TokenRecord {
   const keys = ValueKeys.create(key);
+  recent?.add(keys);
   const context = contextOf(record, namespace);
   return mapValues(record, (value, property) => keys.seal(property, context, value));
 }
@@ -82,9 +90,15 @@ export function openRecord(stored: TokenRecord, opening: Opening): TokenRecord {
 }
 
 function keysFor(envelope: Envelope, stored: TokenRecord, property: string, opening: Opening): ValueKeys {
+  const known = opening.recent.get(envelope.header);
+  if (known !== undefined) return known;
   const { key, isVerified } = opening.keyOf(envelope.keyId);
   const keys = ValueKeys.derive(key, envelope.salt);
-  if (keys.commitment === envelope.commitment) return keys;
+  if (keys.commitment === envelope.commitment) {
+    // A header that is spelt in another way would not be found, and only take room.
+    if (keys.header === envelope.header) opening.recent.add(keys);
+    return keys;
+  }
   throw isVerified ? damaged(stored, property) : wrongKey(stored, property, key.id);
 }
 
