@@ -11,11 +11,18 @@ import {
 } from "@tokenkeep/core/backend";
 import type { Collection, Document } from "mongodb";
 import { Connection, type RequestOptions } from "./connection.js";
-import { generationOf, Layout, type RecordDocument, recordOf, type StoredDocument } from "./documents.js";
+import {
+  generationOf,
+  Layout,
+  NO_GENERATION,
+  type RecordDocument,
+  recordOf,
+  type StoredDocument,
+} from "./documents.js";
 import { isDuplicate, isDuplicateId, toStoreError } from "./errors.js";
 import { MongoLeases } from "./leases.js";
 import type { Settings } from "./options.js";
-import { NO_GENERATION, Schema } from "./schema.js";
+import { Schema } from "./schema.js";
 
 /**
  * Records in one collection, each a document: see {@link StoredDocument}.
@@ -99,7 +106,7 @@ export class MongoBackend implements Backend {
   }
 
   async insert(record: TokenRecord, keys: RecordKeys, deadline: Deadline): Promise<boolean> {
-    if (this.#generation === NO_GENERATION) this.#generation = await this.#schema.setUp(true, deadline);
+    while (this.#generation === NO_GENERATION) this.#generation = await this.#schema.setUp(true, deadline);
     const document = this.#layout.document(this.#generation, record, keys);
     return this.#inTurn(document.keys, deadline, async () => {
       const insert = (_id: string) =>
@@ -150,12 +157,12 @@ export class MongoBackend implements Backend {
   async clear(deadline: Deadline): Promise<void> {
     const space = await this.#connection.write(deadline, (options) =>
       this.#collection.findOneAndUpdate(
-        { _id: { $eq: this.#layout.spaceId } },
+        { _id: { $eq: this.#layout.spaceId }, generation: { $exists: true } },
         { $inc: { generation: 1 } as Document },
         { ...options, returnDocument: "after", includeResultMetadata: false },
       ),
     );
-    if (space === null) return; // nobody has ever saved in this namespace
+    if (space === null) return; // the namespace has no records
     const generation = generationOf(space);
     this.#generation = Math.max(this.#generation, generation);
     await this.#schema.sweep(generation, deadline);
@@ -201,8 +208,9 @@ export class MongoBackend implements Backend {
       const space =
         found.find(({ _id }) => _id === spaceId) ??
         (await ask((options) => this.#collection.findOne({ _id: { $eq: spaceId } }, options)));
-      // Without that document the collection may have been dropped, and must not be used before it is set up.
-      const current = space === null ? await this.#setUp(deadline) : generationOf(space);
+      const stored = space === null ? NO_GENERATION : generationOf(space);
+      // The collection may have been dropped, and must not be used before it is set up.
+      const current = stored === NO_GENERATION ? await this.#setUp(deadline) : stored;
       if (current === assumed) return found.filter(({ _id }) => _id !== spaceId).map(recordOf);
       // Unless a faster answer has changed it. It goes back only if the database did, after a failover or a restore;
       // a majority of the members may just lag behind.

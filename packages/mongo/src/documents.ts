@@ -17,7 +17,7 @@ import {
  * | `_id` | what |
  * |---|---|
  * | `~schema` | the version of this layout |
- * | `~space.<digest>` | a namespace: its `namespace` and its `generation`, a number that `deleteTokens` raises |
+ * | `~space.<digest>` | a namespace: `namespace`, and `generation`, a number that `deleteTokens` raises |
  * | `lock.<digest>` | a lock |
  * | `<digest>.<digest>` | a record: the text `record`, and the fields that are queried |
  *
@@ -121,8 +121,12 @@ export function recordOf({ _id, record }: StoredDocument): TokenRecord {
   return decodeRecord(typeof record === "string" ? record : "", `mongo: the record in document ${_id}`);
 }
 
+/** The generation of a namespace that is not set up. No record has it. */
+export const NO_GENERATION = 0;
+
 /** The generation in the document of a namespace. @throws TokenStoreError `ERR_CORRUPT` */
 export function generationOf({ _id, generation }: StoredDocument): number {
+  if (generation === undefined) return NO_GENERATION;
   if (Number.isSafeInteger(generation)) return generation as number;
   throw new TokenStoreError(
     "ERR_CORRUPT",

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TokenStoreError } from "@tokenkeep/core";
 import type { Deadline } from "@tokenkeep/core/backend";
@@ -8,6 +9,7 @@ import {
   INDEXES,
   type Layout,
   LOCK_ID,
+  NO_GENERATION,
   RECORD_ID,
   SCHEMA_ID,
   SCHEMA_VERSION,
@@ -18,9 +20,6 @@ import { isDuplicate, isUnknownAnswer } from "./errors.js";
 
 /** How often setting up is tried while other processes do the same. */
 const ATTEMPTS = 6;
-/** The generation of a namespace that has no document. No record has it. */
-export const NO_GENERATION = 0;
-
 type Send = <T>(request: (options: RequestOptions) => Promise<T>) => Promise<T>;
 
 /** Sets up the collection and one namespace in it. Many processes may do so at the same moment. */
@@ -38,7 +37,7 @@ export class Schema {
   /**
    * Creates what is missing. Each step either finds its work done or does it, so any of them may be repeated.
    * @param mayCreate false: creates nothing
-   * @returns the generation of the namespace
+   * @returns the generation of the namespace; `NO_GENERATION` if nothing was created, or the collection dropped meanwhile
    * @throws TokenStoreError `ERR_SCHEMA`, before anything is changed, if there is nothing and nothing may be created,
    *   or if a newer version or another program has made the collection
    */
@@ -67,36 +66,46 @@ export class Schema {
     await send((options) => this.#collection.deleteMany(old, options));
   }
 
-  // The indexes come before the schema's document, and that before any record: `insert` follows a read, which sets up
-  // if a document is missing. So no record is ever without the unique index.
   async #createCollection(send: Send): Promise<void> {
-    const isNew = !(await this.#isSetUp(send));
-    if (isNew && (await send((options) => this.#collection.findOne({}, options))) !== null) {
-      await this.#refuseForeign(send);
-      await this.#removeLeftovers(send);
-    }
-    await send((options) => this.#collection.createIndexes(Object.values(INDEXES), options));
-    if (!isNew) return;
+    if (await this.#isSetUp(send)) return;
+    await this.#refuseForeign(send);
     const schema = { _id: SCHEMA_ID, keys: [SCHEMA_ID], version: SCHEMA_VERSION };
     // A newer release may have been first.
     if (!(await this.#insertOnce(schema, send))) await this.#isSetUp(send);
   }
 
+  // A namespace has no generation, and so no record, before the indexes are there. The collection may be dropped at any
+  // moment, and an insert makes it again without indexes. But an update does not, and one that finds the document of
+  // this setup proves that the collection is the one that the indexes were created in since.
   async #generation(mayCreate: boolean, send: Send): Promise<number> {
     const { spaceId, namespace } = this.#layout;
     const find = () => send((options) => this.#collection.findOne({ _id: { $eq: spaceId } }, options));
     let space = await find();
     if (space === null && mayCreate) {
-      // The time, so that a collection that was dropped and made again does not begin with a generation that it had.
-      const created = { _id: spaceId, keys: [spaceId], namespace, generation: Date.now() };
-      if (await this.#insertOnce(created, send)) return created.generation;
+      await this.#insertOnce({ _id: spaceId, keys: [spaceId], namespace, setup: randomUUID() }, send);
       space = await find();
     }
-    if (space === null) return NO_GENERATION;
-    const generation = generationOf(space);
+    if (space === null || !mayCreate) return space === null ? NO_GENERATION : generationOf(space);
+    await this.#createIndexes(send);
+    if (generationOf(space) === NO_GENERATION) {
+      const ofThisSetup: Document = { _id: spaceId, setup: space.setup, generation: { $exists: false } };
+      // The time, so that a collection that was dropped and made again has no generation that it had before.
+      const begin = { $set: { generation: Date.now() } as Document };
+      await send((options) => this.#collection.updateOne(ofThisSetup, begin, options));
+      return generationOf((await find()) ?? space);
+    }
     // What a process left that died in deleteTokens.
-    if (mayCreate) await this.#sweep(generation, send);
-    return generation;
+    await this.#sweep(generationOf(space), send);
+    return generationOf(space);
+  }
+
+  async #createIndexes(send: Send): Promise<void> {
+    try {
+      await send((options) => this.#collection.createIndexes(Object.values(INDEXES), options));
+    } catch (error) {
+      if (isUnknownAnswer(error)) await this.#removeLeftovers(send);
+      throw error; // and `setUp` tries again
+    }
   }
 
   /** @returns false if there is no schema's document */
@@ -121,8 +130,8 @@ export class Schema {
     );
   }
 
-  // If the collection is dropped while the store is in use, saves under way make it again, without indexes. What they
-  // stored belongs to generations of before the drop, which never come back.
+  // Saves that were under way when the collection was dropped made it again, without indexes. What they stored belongs
+  // to generations of before the drop, which never come back.
   async #removeLeftovers(send: Send): Promise<void> {
     const generationsOf = (_id: RegExp) =>
       send((options) => this.#collection.distinct("generation", { _id } as Document, options));
