@@ -53,10 +53,16 @@ for (const name of ["sqlite", "redis", "mysql"]) {
         server.always = { delayMs: Math.random() * 40 };
         const next = startWorkers(1, workerSettings());
         const standby = await next; // started before, so that its start takes no time from the round
+        const begun = new Promise<void>((done) => {
+          server.onRequest = () => done();
+        });
         void victim.get(users).catch(() => {});
-        await delay(Math.random() * 150);
+        // mostly while it refreshes, sometimes before its first request
+        await Promise.race([begun, delay(Math.random() < 0.25 ? 50 : 10_000)]);
+        await delay(Math.random() * 100);
         victim.kill("SIGKILL");
         await victim.ended;
+        server.onRequest = () => {};
         server.always = undefined;
         const killedAt = performance.now();
         const before = new Map<string, string | null>();

@@ -188,6 +188,18 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
       expect(await manage(store, server).getAccessToken(ANN, { rejected: all[0]! })).toBe(all[0]);
       expect(server.requests).toHaveLength(1);
     });
+
+    it("is waited for while another manager refreshes it, also if the provider is busy at first", async () => {
+      const server = await startProvider();
+      const store = await openStore();
+      const { accessToken: rejected } = await loggedIn(store, server, ANN, 3_600_000);
+      server.next.push({ status: 503 }, { delayMs: 200 });
+      const managers = Array.from({ length: 3 }, () => manage(store, server));
+      const all = await Promise.all(managers.map((one) => one.getAccessToken(ANN, { rejected: rejected! })));
+      expect(new Set(all).size).toBe(1);
+      expect(all[0]).not.toBe(rejected);
+      expect(server.requests.map(({ outcome }) => outcome)).toEqual(["503", "ok"]);
+    });
   });
 
   describe("callers who stop waiting", () => {
