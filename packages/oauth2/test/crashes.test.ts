@@ -92,7 +92,7 @@ for (const name of ["sqlite", "redis", "mysql"]) {
       await Promise.all([survivor!.close(), victim.close()]);
       console.log(`${backend.name}: ${JSON.stringify(counts)}`);
       expect(counts.refreshed + counts.loggedOut).toBe(KILLS * USERS);
-      expect(counts.slowest).toBeLessThan(LEASE_MS + PENDING_MS + 8000); // the machine may be busy
+      expect(counts.slowest).toBeLessThan(LEASE_MS + PENDING_MS + 30_000); // the machine may be busy
     }, 600_000);
 
     it("SIGSTOP past the lease: the late answer never overwrites the newer token", async () => {

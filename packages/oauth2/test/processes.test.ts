@@ -16,7 +16,7 @@ for (const name of ["sqlite", "file", "redis", "mysql", "postgres", "ferretdb"])
 
     beforeAll(async () => {
       server = await OddProvider.start();
-      const settings = backend.settings({ timeoutMs: 30_000 }); // the machine may be busy
+      const settings = backend.settings({ timeoutMs: 30_000, leaseMs: 60_000 }); // the machine may be busy
       store = await openStore(settings);
       await store.getTokens();
       const provider = { tokenEndpoint: server.tokenEndpoint, clientId: "app", clientSecret: server.secret };
