@@ -116,8 +116,8 @@ for (const name of ["redis", "valkey"] as const) {
 
     it("getTokens during deleteTokens returns what was there before or after, never a mix", async () => {
       const namespace = freshNamespace();
-      await using reader = new RedisTokenStore({ url, namespace });
-      await using writer = new RedisTokenStore({ url, namespace });
+      await using reader = new RedisTokenStore({ url, namespace, timeoutMs: 60_000 });
+      await using writer = new RedisTokenStore({ url, namespace, timeoutMs: 60_000 });
       const RECORDS = 600; // more than one script reads
       const outcomes = new Set<string>();
       for (let round = 0; round < 6; round++) {
@@ -138,7 +138,7 @@ for (const name of ["redis", "valkey"] as const) {
     });
 
     it("more records than one script reads all come, in order", async () => {
-      await using store = new RedisTokenStore({ url, namespace: freshNamespace() });
+      await using store = new RedisTokenStore({ url, namespace: freshNamespace(), timeoutMs: 60_000 });
       await Promise.all(Array.from({ length: 600 }, (_, i) => store.saveToken({ refreshToken: `r${i}` })));
       const all = await store.getTokens();
       expect(new Set(all.map((token) => token.refreshToken)).size).toBe(600);
@@ -174,8 +174,8 @@ for (const name of ["redis", "valkey"] as const) {
 
     it("a token of 446 bytes takes at most 1.5 kB", async () => {
       const namespace = freshNamespace();
-      await using store = new RedisTokenStore({ url, namespace });
-      const RECORDS = 2000;
+      await using store = new RedisTokenStore({ url, namespace, timeoutMs: 60_000 });
+      const RECORDS = 1000;
       const tokenOf = (i: number) => ({
         userSignature: { name: `user-${String(i).padStart(6, "0")}@example.com` },
         clientId: "1000.CLIENTCLIENTCLIENTCLIENTCLIENT",
