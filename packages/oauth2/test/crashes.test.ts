@@ -247,7 +247,7 @@ await describeOnBackend("sqlite", (backend) => {
     const statuses = await Promise.all(workers.map((worker) => worker.call(ANN, `${server.url}/api`, apiMs)));
     expect(Object.keys(Object.assign({}, ...statuses))).toEqual(["401"]);
     expect(server.requests.length).toBeLessThanOrEqual(1);
-    expect(server.apiCalls.length).toBeGreaterThan(16);
+    expect(server.apiCalls.length).toBeGreaterThan(8);
     await Promise.all(workers.map((worker) => worker.close()));
     await end(server, store);
   }, 90_000);
@@ -269,10 +269,10 @@ await describeOnBackend("sqlite", (backend) => {
     await Promise.all(again.map((worker) => worker.close()));
     const { requests } = server;
     expect(refreshStateOf((await store.findToken(ANN))!)!.failures!).toBeGreaterThanOrEqual(failures);
-    for (let index = 2; index < requests.length; index++) {
+    // half a second, then twice as long each time; the restart changes nothing
+    for (let index = 1; index < requests.length; index++) {
       const gap = requests[index]!.at - requests[index - 1]!.at;
-      const before = requests[index - 1]!.at - requests[index - 2]!.at;
-      expect(gap).toBeGreaterThan(before * 1.2);
+      expect(gap).toBeGreaterThan(0.95 * 500 * 2 ** (index - 1));
     }
     expect(requests.length).toBeLessThanOrEqual(2 + Math.log2(downMs / 500) + 1);
     await end(server, store);
