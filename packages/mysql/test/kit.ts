@@ -4,9 +4,12 @@ import { afterAll, describe, it } from "vitest";
 
 /**
  * The kit on one server. In this process the stores reach it through a proxy, which disturbs the connections.
- * @param sqlMode the sql_mode of every session; the server's by default
+ * @param options the sql_mode of every session, by default the server's; and the sections to run, by default all
  */
-export async function runKitOn(name: "mysql" | "mariadb", sqlMode?: string): Promise<void> {
+export async function runKitOn(
+  name: "mysql" | "mariadb",
+  { sqlMode, only }: { sqlMode?: string; only?: readonly string[] } = {},
+): Promise<void> {
   await describeOnServer(name, async ({ url, container }) => {
     const { hostname, port } = new URL(url);
     const proxy = await startProxy(hostname, () => container?.getMappedPort(3306) ?? Number(port || 3306));
@@ -14,6 +17,7 @@ export async function runKitOn(name: "mysql" | "mariadb", sqlMode?: string): Pro
     process.env.TOKENKEEP_TEST_SQL_URL = url;
     if (sqlMode !== undefined) process.env.TOKENKEEP_TEST_SQL_MODE = sqlMode;
     Object.assign(globalThis, { [Symbol.for("tokenkeep.test.proxy")]: proxy });
-    await registerConformance(new URL("./store.mjs", import.meta.url), { describe, it });
+    const module = new URL("./store.mjs", import.meta.url);
+    await registerConformance(module, { describe, it }, only === undefined ? {} : { only });
   });
 }
