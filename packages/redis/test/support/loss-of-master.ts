@@ -4,7 +4,7 @@ import { until } from "./helpers.js";
 import type { Topology } from "./topology.js";
 
 /** How much longer than its time limit a call may take before a test calls it late, on a busy machine. */
-const GRACE_MS = 1500;
+const GRACE_MS = 5000;
 
 async function pidOf({ run }: Topology, port: number): Promise<number> {
   return Number(
