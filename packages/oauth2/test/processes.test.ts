@@ -88,7 +88,7 @@ for (const name of ["sqlite", "file", "redis", "mysql", "postgres", "ferretdb"])
       const old = await loggedIn(store, server, erin, 30_000);
       server.next.push({ delayMs: 3000 });
       const starter = workers[0]!.get([erin]);
-      await expect.poll(() => server.requestsOf("erin@example.com").length).toBe(1);
+      await expect.poll(() => server.requestsOf("erin@example.com").length, { timeout: 15_000 }).toBe(1);
       const others = (await Promise.all(workers.slice(1).map((worker) => worker.get([erin], 10)))).flat();
       expect(others.filter(({ token }) => token !== old.accessToken)).toEqual([]);
       const [first] = await starter;

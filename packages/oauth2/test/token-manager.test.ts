@@ -65,7 +65,7 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
       const starter = tokens.getAccessToken(ANN).finally(() => {
         isDone = true;
       });
-      await expect.poll(() => server.requests.length).toBe(1);
+      await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(1);
       const others = await Promise.all([
         tokens.getAccessToken(ANN),
         manage(store, server).getAccessToken(ANN),
@@ -212,7 +212,7 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
       const controller = new AbortController();
       const { signal } = controller;
       const callers = Array.from({ length: 10 }, () => errorOf(tokens.getAccessToken(ANN, { signal })));
-      await expect.poll(() => server.requests.length).toBe(1);
+      await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(1);
       const reason = new Error("the user left");
       controller.abort(reason);
       expect(await Promise.all(callers)).toEqual(Array.from({ length: 10 }, () => reason));
@@ -331,7 +331,7 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
       const tokens = manage(store, server);
       server.next.push({ delayMs: 300, status: 400, body: { error: "invalid_grant" } });
       const asked = tokens.getAccessToken(ANN);
-      await expect.poll(() => server.requests.length).toBe(1);
+      await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(1);
       const login = server.login("ann@example.com");
       await store.saveToken({
         id: old.id,
@@ -350,7 +350,7 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
     const tokens = manage(store, server);
     server.next.push({ delayMs: 300 });
     const asked = tokens.getToken(ANN);
-    await expect.poll(() => server.requests.length).toBe(1);
+    await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(1);
     await store.saveToken({ id: old.id, metadata: { theme: "dark" } });
     const token = await asked;
     expect(token.metadata).toEqual({ theme: "dark" });
@@ -364,7 +364,7 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
     const old = await loggedIn(store, server);
     server.next.push({ delayMs: 300 });
     const asked = manage(store, server).getAccessToken(ANN);
-    await expect.poll(() => server.requests.length).toBe(1);
+    await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(1);
     const login = {
       accessToken: "access-login",
       refreshToken: "refresh-login",
@@ -381,7 +381,7 @@ describe.each(Object.entries(STORES))("TokenManager on %s", (_name, openStore) =
     const old = await loggedIn(store, server);
     server.next.push({ delayMs: 300 });
     const asked = errorOf(manage(store, server).getAccessToken(ANN));
-    await expect.poll(() => server.requests.length).toBe(1);
+    await expect.poll(() => server.requests.length, { timeout: 15_000 }).toBe(1);
     await store.deleteToken(old.id!);
     expect(await asked).toMatchObject({ code: "ERR_LOGIN_REQUIRED" });
     expect(await store.getTokens()).toEqual([]);
