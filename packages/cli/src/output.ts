@@ -22,7 +22,12 @@ export class Output {
 
   /** Writes a line of data, and waits where the reader is slower. */
   async data(line: string): Promise<void> {
-    if (!this.#stdout.write(`${line}\n`)) await once(this.#stdout, "drain");
+    await this.text(`${line}\n`);
+  }
+
+  /** Writes text as it is. */
+  async text(text: string): Promise<void> {
+    if (!this.#stdout.write(text)) await once(this.#stdout, "drain");
   }
 
   /** Writes an object of data as one line of JSON. */

@@ -6,7 +6,9 @@ import { counted, escaped } from "../text.js";
 
 /** Prints a new key. */
 export async function keygen(id: string | undefined, { output }: Context): Promise<void> {
-  await output.data(generateKey(id ?? new Date().toISOString().slice(0, 10)));
+  const key = generateKey(id ?? new Date().toISOString().slice(0, 10));
+  // A file of keys must not end with a line break.
+  await output.text(output.isTerminal ? `${key}\n` : key);
 }
 
 /** The options of `rekey`. */
