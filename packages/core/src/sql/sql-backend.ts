@@ -120,16 +120,31 @@ export abstract class SqlBackend implements Backend {
   }
 
   #find(lookups: readonly Lookup[], deadline: Deadline): MaybePromise<TokenRecord[]> {
-    const [first] = lookups;
-    const template =
-      lookups.length === 1
-        ? this.#finds[first!.kind]
-        : lookups.map(({ kind }) => `(${this.#finds[kind]})`).join(" UNION ALL ");
-    const values = lookups.flatMap(({ kind, key }) => [
+    const [first, ...others] = lookups;
+    if (others.length === 0)
+      return this.#select(this.#texts.text(this.#finds[first!.kind]), this.#valuesOf(lookups), deadline);
+    // Several of one kind are one search of its index; but of each user, only the record saved last is wanted.
+    const searches = new Map<string, Lookup[]>();
+    for (const lookup of lookups) {
+      const search = lookup.kind === "user" ? lookup.key : lookup.kind;
+      searches.set(search, [...(searches.get(search) ?? []), lookup]);
+    }
+    const parts = [...searches.values()].map((of) => {
+      const [{ kind }] = of as [Lookup];
+      if (of.length === 1) return `(${this.#finds[kind]})`;
+      const column = kind === "id" ? "id" : KEY_COLUMNS[kind];
+      return `(${SELECT} AND ${column} IN (${of.map(() => "?").join(", ")}))`;
+    });
+    const values = [...searches.values()].flatMap((of) => this.#valuesOf(of));
+    return this.#select(this.#texts.text(parts.join(" UNION ALL ")), values, deadline);
+  }
+
+  /** The namespace, and the keys. */
+  #valuesOf(lookups: readonly Lookup[]): SqlValue[] {
+    return [
       this.#namespace,
-      kind === "id" ? this.#dialect.text(key) : key,
-    ]);
-    return this.#select(this.#texts.text(template), values, deadline);
+      ...lookups.map(({ kind, key }) => (kind === "id" ? this.#dialect.text(key) : key)),
+    ];
   }
 
   insert(record: TokenRecord, keys: RecordKeys, deadline: Deadline): MaybePromise<boolean> {
