@@ -36,8 +36,8 @@ try {
   for (const { name, folder: source } of each) {
     try {
       const project = await emptyProject(name);
-      const outcome = name === "@tokenkeep/conformance" ? tryKit(project) : tryAdapter(project, name, source);
-      console.log(`${name}: ${await outcome}`);
+      const outcome = await tryPackage(project, name, source);
+      console.log(`${name}: ${outcome}`);
     } catch (error) {
       failed.push(name);
       console.error(`${name} FAILED: ${error.message}`);
@@ -53,7 +53,7 @@ try {
 }
 
 async function emptyProject(name) {
-  const project = join(folder, name.split("/")[1]);
+  const project = join(folder, name.split("/").at(-1));
   await mkdir(project);
   await writeFile(join(project, "package.json"), JSON.stringify({ name: "empty-project", private: true }));
   return project;
@@ -70,6 +70,23 @@ async function install(project, names) {
     recursive: true,
     dereference: true,
   });
+}
+
+function tryPackage(project, name, source) {
+  if (name === "@tokenkeep/conformance") return tryKit(project);
+  return name === "tokenkeep" ? tryCommand(project) : tryAdapter(project, name, source);
+}
+
+/** The command, installed next to an adapter as its README says. */
+async function tryCommand(project) {
+  const names = ["tokenkeep", "@tokenkeep/sqlite", "better-sqlite3"];
+  await install(project, names);
+  await checkWhatCame(project, names);
+  const command = (...args) => run("npx", ["--no-install", "tokenkeep", ...args], { cwd: project });
+  await command("migrate", "--store", "sqlite:tokens.db");
+  const printed = await command("doctor", "--store", "sqlite:tokens.db");
+  if (!printed.includes("healthy")) throw new Error(`tokenkeep doctor printed: ${printed}`);
+  return `${await weighed(project, "tokenkeep")}; made a store and found it healthy`;
 }
 
 async function tryAdapter(project, name, source) {
@@ -111,7 +128,7 @@ async function tryKit(project) {
 async function weighed(project, name) {
   const weight = await weightOf(project, name);
   const limit = LIMITS[name] ?? LIMITS.adapter;
-  const text = `${name.split("/")[1]} ${(weight / 1000).toFixed(1)} kB of ${limit / 1000}`;
+  const text = `${name.split("/").at(-1)} ${(weight / 1000).toFixed(1)} kB of ${limit / 1000}`;
   if (weight > limit) throw new Error(`Too heavy: ${text}.`);
   return text;
 }

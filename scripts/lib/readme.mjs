@@ -22,7 +22,7 @@ export async function readReadme(folder) {
 /** Drivers at the version that this repository is tested with, the rest as it is. */
 export function atTestedVersions(names) {
   return names.map((name) => {
-    const version = name.startsWith("@tokenkeep/") ? undefined : versionsOf([name])[name];
+    const version = /^(@tokenkeep\/|tokenkeep$)/.test(name) ? undefined : versionsOf([name])[name];
     return version === undefined ? name : `${name}@${version}`;
   });
 }

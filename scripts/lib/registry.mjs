@@ -60,7 +60,9 @@ function configuration(folder, upstream) {
     auth: { htpasswd: { file: join(folder, "htpasswd"), max_users: 1 } },
     uplinks: { upstream: { url: upstream, maxage: "1h" } },
     packages: {
-      "@tokenkeep/*": { access: "$all", publish: "$authenticated" }, // never from elsewhere
+      // Never from elsewhere.
+      "@tokenkeep/*": { access: "$all", publish: "$authenticated" },
+      tokenkeep: { access: "$all", publish: "$authenticated" },
       "**": { access: "$all", proxy: "upstream" },
     },
     log: { type: "stdout", format: "pretty", level: "warn" },

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Backend, MaybePromise } from "../backend.js";
 import type { Deadline } from "../deadline.js";
 import { TokenStoreError } from "../errors.js";
+import { KeyedQueue } from "../keyed-queue.js";
 import { keysOf } from "../lookups.js";
 import { NO_FIELDS } from "../properties.js";
 import type { TokenRecord } from "../record.js";
@@ -31,6 +32,7 @@ export class KeyChecks {
   readonly #namespace: string;
   #values: ReadonlyMap<string, string> = new Map();
   readonly #verified = new Set<MasterKey>();
+  readonly #adding = new KeyedQueue();
 
   constructor(backend: Backend, namespace: string) {
     this.#backend = backend;
@@ -60,7 +62,18 @@ export class KeyChecks {
 
   /** Sees to it that a key has its check value before it seals anything. */
   async add(key: MasterKey, deadline: Deadline): Promise<void> {
-    for (;;) {
+    // Callers of this process would race for the one record.
+    const { turn, leave } = this.#adding.join(key.id);
+    try {
+      await turn;
+      await this.#addAlone(key, deadline);
+    } finally {
+      leave();
+    }
+  }
+
+  async #addAlone(key: MasterKey, deadline: Deadline): Promise<void> {
+    while (!this.verify(key)) {
       deadline.check();
       const stored = await this.#read(deadline);
       this.#values = valuesIn(stored);
