@@ -47,6 +47,9 @@ export async function startZoho(options: ZohoOptions = {}): Promise<ZohoStandIn>
     response.end(JSON.stringify(answer.body));
   });
 
+  // On a busy machine, a request may meet a connection that is being closed for idleness: so none is.
+  server.keepAliveTimeout = 0;
+
   const respond = async (request: IncomingMessage): Promise<Answer> => {
     const { pathname } = new URL(request.url ?? "/", zoho.url);
     if (request.method === "POST" && pathname === "/oauth/v2/token") {
