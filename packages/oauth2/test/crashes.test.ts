@@ -1,13 +1,16 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { TokenStore } from "@tokenkeep/core";
 import Database from "better-sqlite3";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { refreshStateOf } from "../src/index.js";
 import { describeOnBackend, openStore } from "./support/backends.js";
 import { Gate } from "./support/gate.js";
 import { OddProvider } from "./support/odd-provider.js";
 import { type StoreSettings, startWorkers, Worker, type WorkerSettings } from "./support/processes.js";
 import { loggedIn } from "./support/setup.js";
+
+// eight processes on a machine that may be busy
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 /** How many refreshing processes are killed on each backend; each is refreshing USERS users. */
 const KILLS = Number(process.env.TOKENKEEP_KILLS ?? 3);
@@ -250,7 +253,7 @@ await describeOnBackend("sqlite", (backend) => {
     expect(server.apiCalls.length).toBeGreaterThan(8);
     await Promise.all(workers.map((worker) => worker.close()));
     await end(server, store);
-  }, 90_000);
+  }, 180_000);
 
   const downMs = Number(process.env.TOKENKEEP_DOWN_MS ?? 8000);
   it(`a provider that is down for ${downMs} ms: requests grow apart, also after a restart`, async () => {

@@ -3,11 +3,14 @@ import type { JsonWebKey } from "node:crypto";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { TokenStore } from "@tokenkeep/core";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { clientCredentials, oauth2Provider, TokenManager } from "../src/index.js";
 import { describeOnBackend, openStore } from "./support/backends.js";
 import { startWorkers } from "./support/processes.js";
 import { errorOf, STORES } from "./support/setup.js";
+
+// eight processes on a machine that may be busy
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 interface Server {
   readonly issuer: string;

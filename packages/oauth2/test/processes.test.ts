@@ -1,10 +1,13 @@
 import type { TokenStore } from "@tokenkeep/core";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { User } from "../src/index.js";
 import { describeOnBackend, openStore } from "./support/backends.js";
 import { OddProvider } from "./support/odd-provider.js";
 import { startWorkers, type Worker } from "./support/processes.js";
 import { loggedIn } from "./support/setup.js";
+
+// eight processes on a machine that may be busy
+vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
 
 const userOf = (name: string) => ({ userSignature: { name }, clientId: "app" });
 
