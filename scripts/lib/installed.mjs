@@ -17,9 +17,10 @@ export async function checkWhatCame(project, asked) {
   for (const { name, folder, manifest } of publishedPackages()) {
     if (dependencies[name] === undefined) continue;
     const declared = Object.keys(manifest.dependencies ?? {});
+    const peers = Object.keys(manifest.peerDependencies ?? {});
     // A driver is listed below the package whose peer it is.
     const brought = Object.keys(dependencies[name].dependencies ?? {});
-    const extra = brought.filter((each) => !declared.includes(each) && !asked.includes(each));
+    const extra = brought.filter((each) => ![...declared, ...peers, ...asked].includes(each));
     if (extra.length > 0) throw new Error(`${name} brought ${extra.join(", ")}.`);
     const readme = await readFile(join(root, folder, "README.md"), "utf8");
     const silent = declared.filter((each) => !each.startsWith("@tokenkeep/") && !readme.includes(each));
