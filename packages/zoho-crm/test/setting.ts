@@ -2,9 +2,12 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Person, startZoho, type ZohoStandIn } from "@tokenkeep/zoho-stand-in";
-import { afterAll, beforeAll, beforeEach, describe } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, vi } from "vitest";
 import { type Login, type Program, run } from "./program.js";
 import { SDKS, type SdkName } from "./sdks.js";
+
+// each program loads an SDK, which takes half a minute on a busy machine
+vi.setConfig({ testTimeout: 300_000 });
 
 export const ADA: Person = { email: "ada@example.com", zgid: "7" };
 export const BOB: Person = { email: "bob@example.com", zgid: "7" };
