@@ -13,6 +13,7 @@ import { pnpm, publishedPackages, root, run } from "./lib/workspace.mjs";
 const LIMITS = {
   "@tokenkeep/core": 330_000,
   "@tokenkeep/conformance": 550_000,
+  "@tokenkeep/oauth2": 200_000,
   tokenkeep: 250_000,
   adapter: 120_000,
 };
