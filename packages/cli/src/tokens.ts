@@ -20,6 +20,11 @@ export interface TokenSummary {
   readonly keys: readonly string[];
 }
 
+/** Whether a record is what a tool remembers, such as an import which rows it has imported, and no user's token. */
+export function isMemo(id: string): boolean {
+  return id.startsWith("tokenkeep:");
+}
+
 /** What a list shows of a record. */
 export function summaryOf({ record, keyIds }: StoredRecord): TokenSummary {
   return {

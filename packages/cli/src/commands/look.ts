@@ -6,7 +6,7 @@ import { type Context, type StoreFlags, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
 import { StreamedTable } from "../table.js";
 import { counted, escaped, parseDuration, relative } from "../text.js";
-import { expiryText, jsonOf, summaryOf, type TokenSummary } from "../tokens.js";
+import { expiryText, isMemo, jsonOf, summaryOf, type TokenSummary } from "../tokens.js";
 
 /** The options of `list`. */
 export interface ListFlags extends StoreFlags {
@@ -56,7 +56,7 @@ export async function list(flags: ListFlags, { output, signal }: Context): Promi
     const sorted: TokenSummary[] = [];
     for await (const stored of storedRecords(store, signal)) {
       const summary = summaryOf(stored);
-      if (!keep(summary)) continue;
+      if (isMemo(summary.id) || !keep(summary)) continue;
       if (sort === undefined && !flags.reverse) await show(summary);
       else sorted.push(summary);
     }

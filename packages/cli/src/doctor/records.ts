@@ -9,6 +9,7 @@ import {
   UNIQUE_KEYS,
 } from "@tokenkeep/core/backend";
 import { counted, escaped } from "../text.js";
+import { isMemo } from "../tokens.js";
 import { type Finding, finding } from "./findings.js";
 
 /** How many problems of one kind are named. */
@@ -26,6 +27,7 @@ export async function checkRecords(store: TokenStore, signal: AbortSignal): Prom
   const keys = new Map<string, number>();
   let records = 0;
   for await (const { record, keyIds } of storedRecords(store, signal)) {
+    if (isMemo(record.id)) continue;
     records++;
     const name = escaped(record.id);
     for (const id of keyIds) {
