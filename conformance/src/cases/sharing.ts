@@ -5,6 +5,8 @@ import { check, expectNull, expectToken, plain, same } from "../expect.js";
 import { inStep, type SaveOutcome, startChild, startChildren } from "../processes/index.js";
 
 const PROCESSES = 4;
+/** Races are slow on some backends, and these cases are not about time limits. */
+const PATIENT = { timeoutMs: 60_000 };
 const SAVES = 12;
 /** How many times a reader reads while a writer writes. */
 const READS = 200;
@@ -25,7 +27,7 @@ export const sharing: Case[] = [
     name: "eight processes that open a new store at the same moment all work, on the same records",
     needs: ["shared"],
     async run(kit) {
-      const children = await startChildren(kit, 8);
+      const children = await startChildren(kit, 8, PATIENT);
       const saved = await inStep(children, "save", (index) => ({
         tokens: [{ id: `first-${index}`, refreshToken: `first-${index}` }],
       }));
@@ -57,7 +59,7 @@ export const sharing: Case[] = [
     name: "concurrent saves of one token from many processes all succeed, and are counted in one record",
     needs: ["shared"],
     async run(kit) {
-      const children = await startChildren(kit, PROCESSES);
+      const children = await startChildren(kit, PROCESSES, PATIENT);
       const saved = await inStep(children, "save", (index) => ({
         tokens: Array.from({ length: SAVES }, (_, time) => ({
           userSignature: { name: "everyone" },
@@ -83,7 +85,7 @@ export const sharing: Case[] = [
     name: "concurrent first saves of one user from many processes make one record",
     needs: ["shared"],
     async run(kit) {
-      const children = await startChildren(kit, PROCESSES);
+      const children = await startChildren(kit, PROCESSES, PATIENT);
       for (let round = 0; round < 8; round++) {
         const saved = await inStep(children, "save", (index) => ({
           tokens: [{ userSignature: { name: `new-${round}` }, refreshToken: `refresh-${round}-${index}` }],
@@ -100,7 +102,7 @@ export const sharing: Case[] = [
     name: "of many processes that save one refresh token for different users, one succeeds and the others get ERR_CONFLICT",
     needs: ["shared"],
     async run(kit) {
-      const children = await startChildren(kit, PROCESSES);
+      const children = await startChildren(kit, PROCESSES, PATIENT);
       for (let round = 0; round < 8; round++) {
         const saved = await inStep(children, "save", (index) => ({
           tokens: [{ userSignature: { name: `user-${round}-${index}` }, refreshToken: `prize-${round}` }],
@@ -116,7 +118,7 @@ export const sharing: Case[] = [
     name: "ids that many processes make concurrently never collide",
     needs: ["shared"],
     async run(kit) {
-      const children = await startChildren(kit, PROCESSES);
+      const children = await startChildren(kit, PROCESSES, PATIENT);
       const saved = await inStep(children, "save", (index) => ({
         atOnce: true,
         tokens: Array.from({ length: 25 }, (_, time) => ({ refreshToken: `own-${index}-${time}` })),
@@ -141,7 +143,7 @@ export const sharing: Case[] = [
         apiDomain: `https://${version}.example`,
       }));
       await kit.store.saveToken(versions[0]!);
-      const writer = await startChild(kit);
+      const writer = await startChild(kit, PATIENT);
       const writing = writer.begin("alternate", { versions });
       // Until the record was seen in both versions: the writer may take its time.
       const seen = new Set<unknown>();
@@ -164,7 +166,7 @@ export const sharing: Case[] = [
     async run(kit) {
       const RECORDS = 40;
       for (let index = 0; index < RECORDS; index++) await kit.store.saveToken({ refreshToken: `r-${index}` });
-      const child = await startChild(kit);
+      const child = await startChild(kit, PATIENT);
       const deleting = child.begin("deleteTokens", {});
       const seen = new Set<number>();
       let isDone = false;
@@ -191,7 +193,7 @@ export const sharing: Case[] = [
     name: "another process sees at once what one has saved or deleted",
     needs: ["shared"],
     async run(kit) {
-      const child = await startChild(kit);
+      const child = await startChild(kit, PATIENT);
       for (let time = 1; time <= 10; time++) {
         const saved = await kit.store.saveToken({
           userSignature: { name: "seen" },
