@@ -1,5 +1,5 @@
 import { TokenStoreError } from "@tokenkeep/core";
-import { type Deadline, invalidOption } from "@tokenkeep/core/backend";
+import { codeOf, type Deadline, invalidOption } from "@tokenkeep/core/backend";
 import { checkSchemaComment, type SqlConnection, type SqlTables, schemaComment } from "@tokenkeep/core/sql";
 
 /** The version of the tables that this package creates, which their comments name. */
@@ -102,8 +102,19 @@ export async function openSchema(
   // CREATE SCHEMA needs its privilege even where IF NOT EXISTS finds the schema.
   const create = name !== null && lacksSchema === "t" ? [`CREATE SCHEMA IF NOT EXISTS ${name}`] : [];
   const sql = [lock, ...create, ...statements].join(";\n");
-  await connection.run({ sql, values: [], isRead: false, isRepeatable: true }, deadline);
+  try {
+    await connection.run({ sql, values: [], isRead: false, isRepeatable: true }, deadline);
+  } catch (error) {
+    // Another process created them while this one waited for the lock, and this session's cache still says that they
+    // are missing. It is brought up to date before the next transaction.
+    if (!EXISTS.test(codeOf(error))) throw error;
+    deadline.check();
+    return openSchema(connection, schema, createTables, deadline);
+  }
 }
+
+/** unique_violation (of the catalog), duplicate_schema, duplicate_table. */
+const EXISTS = /^(23505|42P06|42P07)$/;
 
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
