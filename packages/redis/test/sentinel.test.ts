@@ -18,13 +18,22 @@ for (const kind of KINDS) {
         return Number(answer.trim().split(/\s+/).at(-1));
       }
 
-      it("a failover under load: with waitReplicas 1 no acknowledged save is lost, and fences grow", async () => {
+      /** Without all replicas online, a failover may choose one that has nothing yet. */
+      async function mastersReplicasOnline(): Promise<number> {
+        const port = await masterPort();
+        await run(
+          `until [ $(redis-cli -p ${port} info replication | grep -c state=online) = 2 ]; do sleep 0.2; done`,
+        );
+        return port;
+      }
+
+      it("a failover under load: with waitReplicas 2 no acknowledged save is lost, and fences grow", async () => {
         const namespace = freshNamespace();
         const timeoutMs = 5000;
         const options = { clientOptions: { sentinels, name: "tokens", natMap }, namespace, timeoutMs };
-        await using store = new RedisTokenStore({ ...options, waitReplicas: 1 });
+        await using store = new RedisTokenStore({ ...options, waitReplicas: 2 });
         const fence = await store.withLock("k", (lease) => lease.fence);
-        const killed = await masterPort();
+        const killed = await mastersReplicasOnline();
         const { acknowledged } = await saveThrough(store, timeoutMs, {
           happens: () => killServer(topology, killed),
           isOver: async () => (await masterPort()) !== killed,
@@ -59,8 +68,9 @@ for (const kind of KINDS) {
         const namespace = freshNamespace();
         const timeoutMs = 1500;
         const options = { clientOptions: { sentinels, name: "tokens", natMap }, namespace, timeoutMs };
-        await using store = new RedisTokenStore({ ...options, waitReplicas: 1 });
-        const frozen = await masterPort();
+        // Both: a failover may choose either replica.
+        await using store = new RedisTokenStore({ ...options, waitReplicas: 2 });
+        const frozen = await mastersReplicasOnline();
         let thaw = async () => {};
         const { acknowledged, failed } = await saveThrough(store, timeoutMs, {
           happens: async () => {
