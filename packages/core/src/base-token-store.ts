@@ -1,4 +1,5 @@
 import type { Backend, Cursor, MaybePromise } from "./backend.js";
+import { chain } from "./chain.js";
 import { checkId, checkLockKey } from "./checks.js";
 import { Deadline, isPromise } from "./deadline.js";
 import { SealedBackend } from "./encryption/sealed-backend.js";
@@ -96,14 +97,14 @@ export class BaseTokenStore implements TokenStore {
       if (lookups.length === 0) return null;
       const decides = (record: TokenRecord) => isDecisive(record, fields);
       const pick = (records: TokenRecord[]) => this.#tokenOrNull(matchOf(records, fields, false));
-      return then(this.#backend.read(lookups, decides, deadline), pick);
+      return chain(this.#backend.read(lookups, decides, deadline), pick);
     });
   }
 
   async findTokenById(id: string): Promise<OAuthToken | null> {
     const lookups: Lookup[] = [{ kind: "id", key: checkId(id) }];
     return this.#call("findTokenById", [], (deadline) =>
-      then(
+      chain(
         this.#backend.read(lookups, () => true, deadline),
         ([record]) => this.#tokenOrNull(record),
       ),
@@ -408,11 +409,6 @@ export class BaseTokenStore implements TokenStore {
   static {
     showAs(BaseTokenStore, String);
   }
-}
-
-/** What `next` makes of a result, at once where the result is there at once. */
-function then<A, B>(result: MaybePromise<A>, next: (value: A) => B): MaybePromise<B> {
-  return isPromise(result) ? result.then(next) : next(result);
 }
 
 /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */

@@ -126,8 +126,6 @@ interface Stamp {
   readonly savedAt: number | null;
 }
 
-const NO_STAMP: Stamp = { revision: null, createdAt: null, savedAt: null };
-
 /** Which version of which record a token is a copy of. Shows nothing, as the record holds secrets. */
 export class Origin {
   readonly #store: object;
@@ -361,7 +359,7 @@ function trustedOf(input: object): Trusted | undefined {
 function checkedOf(input: unknown): Trusted {
   const { given } = givenOf(input);
   const { revision = null, createdAt = null, savedAt = null } = plainOf(input) as Partial<Stamp>;
-  return { fields: fieldsOf(given), stamp: { ...NO_STAMP, revision, createdAt, savedAt }, origin: undefined };
+  return { fields: fieldsOf(given), stamp: { revision, createdAt, savedAt }, origin: undefined };
 }
 
 function originOf(input: unknown): Origin | undefined {

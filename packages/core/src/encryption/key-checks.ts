@@ -1,12 +1,12 @@
 import { randomUUID } from "node:crypto";
 import type { Backend, MaybePromise } from "../backend.js";
+import { chain } from "../chain.js";
 import type { Deadline } from "../deadline.js";
 import { TokenStoreError } from "../errors.js";
 import { KeyedQueue } from "../keyed-queue.js";
 import { keysOf } from "../lookups.js";
 import { NO_FIELDS } from "../properties.js";
 import type { TokenRecord } from "../record.js";
-import { chain } from "./chain.js";
 import { parseEnvelope, plaintextIn, ValueKeys } from "./envelope.js";
 import { checkValueOf } from "./hkdf.js";
 import type { MasterKey } from "./master-key.js";

@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Backend, Cursor, Leases, MaybePromise } from "../backend.js";
+import { chain } from "../chain.js";
 import { type Deadline, isPromise } from "../deadline.js";
 import { TokenStoreError } from "../errors.js";
 import { keysOf, type Lookup, type RecordKeys } from "../lookups.js";
 import type { TokenRecord } from "../record.js";
-import { chain } from "./chain.js";
 import { holdsChecks, KeyChecks } from "./key-checks.js";
 import { Keyring } from "./keyring.js";
 import type { MasterKey } from "./master-key.js";

@@ -1,4 +1,5 @@
 import type { Backend, Cursor, MaybePromise } from "../backend.js";
+import { chain } from "../chain.js";
 import { type Deadline, isPromise } from "../deadline.js";
 import type { TokenStoreError } from "../errors.js";
 import { KEY_KINDS, keysOf, type Lookup, type LookupKind, type RecordKeys } from "../lookups.js";
@@ -185,7 +186,7 @@ export abstract class SqlBackend implements Backend {
   }
 
   clear(deadline: Deadline): MaybePromise<void> {
-    return then(this.#run(this.#clear, [this.#namespace], deadline, false), () => {});
+    return chain(this.#run(this.#clear, [this.#namespace], deadline, false), () => {});
   }
 
   scan(after: Cursor | null, limit: number | null, deadline: Deadline): MaybePromise<TokenRecord[]> {
@@ -202,7 +203,7 @@ export abstract class SqlBackend implements Backend {
   }
 
   #select(sql: string, values: SqlValue[], deadline: Deadline): MaybePromise<TokenRecord[]> {
-    return then(this.#run(sql, values, deadline, true), ({ rows }) => {
+    return chain(this.#run(sql, values, deadline, true), ({ rows }) => {
       return rows.map(([text]) => decodeRecord(textOf(text), `${this.name}: a record`));
     });
   }
@@ -238,8 +239,4 @@ function columnOf(kind: keyof RecordKeys): string {
 // Some drivers return text of a binary collation as bytes.
 function textOf(value: unknown): string {
   return value instanceof Uint8Array ? Buffer.from(value).toString() : String(value);
-}
-
-function then<A, B>(result: MaybePromise<A>, next: (value: A) => B): MaybePromise<B> {
-  return isPromise(result) ? result.then(next) : next(result);
 }
