@@ -1,4 +1,5 @@
 export { describeOn, describeOnServer } from "./describe.js";
+export { nameOtherDriver } from "./other-driver.js";
 export {
   type Mount,
   type ServerName,

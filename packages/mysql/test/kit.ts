@@ -1,14 +1,20 @@
 import { registerConformance, startProxy } from "@tokenkeep/conformance";
-import { describeOnServer } from "@tokenkeep/test-servers";
+import { describeOnServer, nameOtherDriver } from "@tokenkeep/test-servers";
 import { afterAll, describe, it } from "vitest";
 
-/**
- * The kit on one server. In this process the stores reach it through a proxy, which disturbs the connections.
- * @param options the sql_mode of every session, by default the server's; and the sections to run, by default all
- */
+export interface KitOptions {
+  /** The `sql_mode` of every session; by default the server's. */
+  readonly sqlMode?: string;
+  /** The sections to run; by default all. */
+  readonly only?: readonly string[];
+  /** Another version of the driver, as `package.json` names it. The test file mocks mysql2 by it. */
+  readonly driver?: string;
+}
+
+/** The kit on one server. In this process the stores reach it through a proxy, which disturbs the connections. */
 export async function runKitOn(
   name: "mysql" | "mariadb",
-  { sqlMode, only }: { sqlMode?: string; only?: readonly string[] } = {},
+  { sqlMode, only, driver }: KitOptions = {},
 ): Promise<void> {
   await describeOnServer(name, async ({ url, container }) => {
     const { hostname, port } = new URL(url);
@@ -17,7 +23,8 @@ export async function runKitOn(
     process.env.TOKENKEEP_TEST_SQL_URL = url;
     if (sqlMode !== undefined) process.env.TOKENKEEP_TEST_SQL_MODE = sqlMode;
     Object.assign(globalThis, { [Symbol.for("tokenkeep.test.proxy")]: proxy });
-    const module = new URL("./store.mjs", import.meta.url);
+    const module = new URL(driver === undefined ? "store.mjs" : "other-driver.mjs", import.meta.url);
+    if (driver !== undefined) nameOtherDriver("mysql2", driver, module);
     await registerConformance(module, { describe, it }, only === undefined ? {} : { only });
   });
 }
