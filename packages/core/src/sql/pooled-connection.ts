@@ -36,6 +36,11 @@ export interface SqlErrorRule extends ErrorRule {
 /** What the errors of Node mean, whatever the driver. */
 export const CLIENT_RULES: readonly SqlErrorRule[] = [
   {
+    codes: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
+    code: "ERR_INVALID_OPTIONS",
+    message: "the server's certificate is for another host. Connect to a host that it names.",
+  },
+  {
     codes: /CERT|UNABLE_TO_|^ERR_(TLS|SSL|OSSL)/,
     code: "ERR_INVALID_OPTIONS",
     message: "the server's certificate was refused. Give the CA that signed it in clientOptions.ssl.ca.",
