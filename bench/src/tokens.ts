@@ -20,7 +20,7 @@ export function tokenOf(i: number, version = 0): NamedToken {
 export function changesOf(i: number, version: number): { accessToken: string; expiresAt: number } {
   return {
     accessToken: `1000.access${i}.${version}.0123456789abcdef0123456789abcdef`,
-    expiresAt: 4_000_000_000_000 + version,
+    expiresAt: 2_000_000_000_000 + version,
   };
 }
 
