@@ -1,8 +1,8 @@
-// Mutants of outages and lost replies (7.3).
+// Mutants of outages and lost replies (7.3), and of what else an outage shows.
 import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TokenStoreError } from "@tokenkeep/core";
-import { rejecting, wrap } from "./change.mjs";
+import { lockingBy, rejecting, wrap } from "./change.mjs";
 
 const isUnavailable = (error) => error.code === "ERR_UNAVAILABLE";
 
@@ -99,6 +99,15 @@ export const outages = [
         return opening;
       });
     },
+  },
+  {
+    name: "the limits of withLock count from when the store is open",
+    paragraphs: ["6.4"],
+    case: "withLock keeps its own limits",
+    store: lockingBy(async ({ store, withLock, key, work, options }) => {
+      await store.ready();
+      return withLock(key, work, options);
+    }),
   },
   {
     name: "a save whose reply was lost is reported as successful, and was not applied",
