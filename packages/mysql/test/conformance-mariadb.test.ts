@@ -1,3 +1,4 @@
 import { runKitOn } from "./kit.js";
 
-await runKitOn("mariadb");
+// Not what core alone decides.
+await runKitOn("mariadb", { only: ["2", "3", "4", "5", "6", "7"] });

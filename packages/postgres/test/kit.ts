@@ -3,7 +3,7 @@ import { describeOnServer, nameOtherDriver } from "@tokenkeep/test-servers";
 import { afterAll, describe, it } from "vitest";
 
 export interface KitOptions {
-  /** The sections to run; by default all. */
+  /** The sections to run; by default all, and all where `TOKENKEEP_EVERY` is set. */
   readonly only?: readonly string[];
   /** Another version of the driver, as `package.json` names it. The test file mocks pg by it. */
   readonly driver?: string;
@@ -22,6 +22,7 @@ export async function runKitOn(
     Object.assign(globalThis, { [Symbol.for("tokenkeep.test.proxy")]: proxy });
     const module = new URL(driver === undefined ? "store.mjs" : "other-driver.mjs", import.meta.url);
     if (driver !== undefined) nameOtherDriver("pg", driver, module);
-    await registerConformance(module, { describe, it }, only === undefined ? {} : { only });
+    const runsAll = only === undefined || Boolean(process.env.TOKENKEEP_EVERY);
+    await registerConformance(module, { describe, it }, runsAll ? {} : { only });
   });
 }
