@@ -1,18 +1,42 @@
 import { spawnSync } from "node:child_process";
+import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { createRequire } from "node:module";
 import { dirname } from "node:path";
-import Keyv from "keyv";
+import Keyv, { type KeyvOptions } from "keyv";
 import { keyvCandidate, shopifyCandidate } from "../alternatives.js";
 import type { Candidate } from "../bench.js";
 
 const durability = "committed, `synchronous=FULL`, journal `DELETE`; overwrites what is there";
 
-export async function keyvSqlite(path: string, size: number): Promise<Candidate> {
+/** How values become text and back. */
+type Serializer = Required<Pick<KeyvOptions, "serialize" | "deserialize">>;
+
+/** keyv has no encryption before version 6, and no cipher in it: this is what its user would write. */
+export function sealing(): Serializer {
+  const key = randomBytes(32);
+  return {
+    serialize(data) {
+      const nonce = randomBytes(12);
+      const cipher = createCipheriv("aes-256-gcm", key, nonce);
+      const sealed = Buffer.concat([cipher.update(JSON.stringify(data), "utf8"), cipher.final()]);
+      return Buffer.concat([nonce, cipher.getAuthTag(), sealed]).toString("base64");
+    },
+    deserialize(text) {
+      const bytes = Buffer.from(text, "base64");
+      const decipher = createDecipheriv("aes-256-gcm", key, bytes.subarray(0, 12));
+      decipher.setAuthTag(bytes.subarray(12, 28));
+      return JSON.parse(Buffer.concat([decipher.update(bytes.subarray(28)), decipher.final()]).toString());
+    },
+  };
+}
+
+export async function keyvSqlite(path: string, size: number, serializer?: Serializer): Promise<Candidate> {
   buildDriverOf("@keyv/sqlite");
   const { default: Adapter } = await import("@keyv/sqlite");
   const adapter = new Adapter({ uri: `sqlite://${path}` });
   await adapter.query("BEGIN");
-  const candidate = await keyvCandidate({ name: "@keyv/sqlite", size, durability }, new Keyv(adapter));
+  const name = serializer === undefined ? "@keyv/sqlite" : "@keyv/sqlite, encrypted by its serializer";
+  const candidate = await keyvCandidate({ name, size, durability }, new Keyv(adapter, serializer));
   await adapter.query("COMMIT");
   return candidate;
 }
