@@ -49,57 +49,61 @@ for (const name of ["sqlite", "redis", "mysql"]) {
       ...more,
     });
 
-    it(`${KILLS} times SIGKILL: only a kill between answer and save logs out`, async () => {
-      const [survivor] = await startWorkers(1, workerSettings());
-      let victim = (await startWorkers(1, workerSettings()))[0]!;
-      const counts = { refreshed: 0, loggedOut: 0, slowest: 0 };
-      for (let round = 0; round < KILLS; round++) {
-        const users = Array.from({ length: USERS }, (_, index) => userOf(`user-${round}-${index}`));
-        for (const user of users) await loggedIn(store, server, user);
-        server.always = { delayMs: Math.random() * 40 };
-        const next = startWorkers(1, workerSettings());
-        const standby = await next; // started before, so that its start takes no time from the round
-        const begun = new Promise<void>((done) => {
-          server.onRequest = () => done();
-        });
-        void victim.get(users).catch(() => {});
-        // mostly while it refreshes, sometimes before its first request
-        await Promise.race([begun, delay(Math.random() < 0.25 ? 50 : 10_000)]);
-        await delay(Math.random() * 100);
-        victim.kill("SIGKILL");
-        await victim.ended;
-        server.onRequest = () => {};
-        server.always = undefined;
-        const killedAt = performance.now();
-        const before = new Map<string, string | null>();
-        for (const user of users) {
-          before.set(user.userSignature.name, (await store.findToken(user))!.refreshToken);
-        }
-        const outcomes = await survivor!.get(users);
-        counts.slowest = Math.max(counts.slowest, performance.now() - killedAt);
-        for (const [index, outcome] of outcomes.entries()) {
-          const user = users[index]!;
-          const requests = server.requestsOf(user.userSignature.name);
-          const answered = requests[0]?.outcome === "ok";
-          // the answer to the killed process was not saved: its refresh token was used up, and the next is lost
-          const wasLost = answered && requests[0]?.refreshToken === before.get(user.userSignature.name);
-          if (outcome.token === undefined) {
-            counts.loggedOut++;
-            expect(outcome.code).toBe("ERR_LOGIN_REQUIRED");
-            expect(wasLost).toBe(true);
-          } else {
-            counts.refreshed++;
-            expect(server.accepts((await store.findToken(user))?.refreshToken)).toBe(true);
+    it(
+      `${KILLS} times SIGKILL: only a kill between answer and save logs out`,
+      async () => {
+        const [survivor] = await startWorkers(1, workerSettings());
+        let victim = (await startWorkers(1, workerSettings()))[0]!;
+        const counts = { refreshed: 0, loggedOut: 0, slowest: 0 };
+        for (let round = 0; round < KILLS; round++) {
+          const users = Array.from({ length: USERS }, (_, index) => userOf(`user-${round}-${index}`));
+          for (const user of users) await loggedIn(store, server, user);
+          server.always = { delayMs: Math.random() * 40 };
+          const next = startWorkers(1, workerSettings());
+          const standby = await next; // started before, so that its start takes no time from the round
+          const begun = new Promise<void>((done) => {
+            server.onRequest = () => done();
+          });
+          void victim.get(users).catch(() => {});
+          // mostly while it refreshes, sometimes before its first request
+          await Promise.race([begun, delay(Math.random() < 0.25 ? 50 : 10_000)]);
+          await delay(Math.random() * 100);
+          victim.kill("SIGKILL");
+          await victim.ended;
+          server.onRequest = () => {};
+          server.always = undefined;
+          const killedAt = performance.now();
+          const before = new Map<string, string | null>();
+          for (const user of users) {
+            before.set(user.userSignature.name, (await store.findToken(user))!.refreshToken);
           }
-          expect(requests.length).toBeLessThanOrEqual(2);
+          const outcomes = await survivor!.get(users);
+          counts.slowest = Math.max(counts.slowest, performance.now() - killedAt);
+          for (const [index, outcome] of outcomes.entries()) {
+            const user = users[index]!;
+            const requests = server.requestsOf(user.userSignature.name);
+            const answered = requests[0]?.outcome === "ok";
+            // the answer to the killed process was not saved: its refresh token was used up, and the next is lost
+            const wasLost = answered && requests[0]?.refreshToken === before.get(user.userSignature.name);
+            if (outcome.token === undefined) {
+              counts.loggedOut++;
+              expect(outcome.code).toBe("ERR_LOGIN_REQUIRED");
+              expect(wasLost).toBe(true);
+            } else {
+              counts.refreshed++;
+              expect(server.accepts((await store.findToken(user))?.refreshToken)).toBe(true);
+            }
+            expect(requests.length).toBeLessThanOrEqual(2);
+          }
+          victim = standby[0]!;
         }
-        victim = standby[0]!;
-      }
-      await Promise.all([survivor!.close(), victim.close()]);
-      console.log(`${backend.name}: ${JSON.stringify(counts)}`);
-      expect(counts.refreshed + counts.loggedOut).toBe(KILLS * USERS);
-      expect(counts.slowest).toBeLessThan(LEASE_MS + PENDING_MS + 30_000); // the machine may be busy
-    }, KILLS_LIMIT_MS);
+        await Promise.all([survivor!.close(), victim.close()]);
+        console.log(`${backend.name}: ${JSON.stringify(counts)}`);
+        expect(counts.refreshed + counts.loggedOut).toBe(KILLS * USERS);
+        expect(counts.slowest).toBeLessThan(LEASE_MS + PENDING_MS + 30_000); // the machine may be busy
+      },
+      KILLS_LIMIT_MS,
+    );
 
     it("SIGSTOP past the lease: the late answer never overwrites the newer token", async () => {
       server.rotation = { reuseWithinMs: 60_000 };
