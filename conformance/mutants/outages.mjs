@@ -187,10 +187,7 @@ export const outages = [
         try {
           return await remove(previous, deadline);
         } catch {
-          await repeated(
-            () => backend.read([{ kind: "id", key: previous.id }], () => true, deadline),
-            deadline,
-          );
+          await repeated(() => backend.read([{ kind: "id", key: previous.id }], deadline), deadline);
           backend.atomically(() => backend.drop(previous.id));
           return true;
         }

@@ -49,18 +49,13 @@ export interface Backend {
 
   /**
    * Finds the records of any of these lookups; for `user`, which is not unique, at least the one saved last. Extra
-   * records and duplicates are harmless.
-   * @param lookups what to find, in order; at least one
-   * @param isDecisive whether a record makes all later lookups unnecessary. Where a lookup is cheap, do one after
-   *   the other and stop there; where it is a round trip, send all at once and ignore this
+   * records and duplicates are harmless. All lookups see one state of the records: a record that a save moves from one
+   * lookup to another is not missed.
+   * @param lookups what to find; at least one
    * @param deadline when to give up
    * @returns the records, in any order
    */
-  read(
-    lookups: readonly Lookup[],
-    isDecisive: (record: TokenRecord) => boolean,
-    deadline: Deadline,
-  ): MaybePromise<TokenRecord[]>;
+  read(lookups: readonly Lookup[], deadline: Deadline): MaybePromise<TokenRecord[]>;
 
   /**
    * Adds a record, unless its id or one of its unique keys belongs to another. The database's own unique indexes

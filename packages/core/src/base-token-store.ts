@@ -17,7 +17,7 @@ import {
 } from "./options.js";
 import { SECRETS, type TokenFields } from "./properties.js";
 import type { TokenRecord } from "./record.js";
-import { changesOf, isDecisive, matchOf, withoutNulls } from "./rules.js";
+import { changesOf, matchOf, withoutNulls } from "./rules.js";
 import { importRecord, remove, type Saving, save, type Writing } from "./save.js";
 import { fieldsOf, givenOf, type OAuthToken, type TokenInput, tokenOf } from "./token.js";
 import type {
@@ -95,19 +95,15 @@ export class BaseTokenStore implements TokenStore {
     const lookups = lookupsFor(fields, false);
     return this.#call("findToken", [fields], (deadline) => {
       if (lookups.length === 0) return null;
-      const decides = (record: TokenRecord) => isDecisive(record, fields);
       const pick = (records: TokenRecord[]) => this.#tokenOrNull(matchOf(records, fields, false));
-      return chain(this.#backend.read(lookups, decides, deadline), pick);
+      return chain(this.#backend.read(lookups, deadline), pick);
     });
   }
 
   async findTokenById(id: string): Promise<OAuthToken | null> {
     const lookups: Lookup[] = [{ kind: "id", key: checkId(id) }];
     return this.#call("findTokenById", [], (deadline) =>
-      chain(
-        this.#backend.read(lookups, () => true, deadline),
-        ([record]) => this.#tokenOrNull(record),
-      ),
+      chain(this.#backend.read(lookups, deadline), ([record]) => this.#tokenOrNull(record)),
     );
   }
 

@@ -68,19 +68,11 @@ export class RecordMap {
 
   /**
    * What `Backend.read` asks for.
-   * @param lookups what to find, in order
-   * @param isDecisive whether a record makes all later lookups unnecessary
-   * @returns the records that were found, up to the first decisive one
+   * @param lookups what to find
+   * @returns the records that were found
    */
-  read(lookups: readonly Lookup[], isDecisive: (record: TokenRecord) => boolean): TokenRecord[] {
-    const records: TokenRecord[] = [];
-    for (const lookup of lookups) {
-      const record = this.find(lookup);
-      if (record === undefined) continue;
-      records.push(record);
-      if (isDecisive(record)) break;
-    }
-    return records;
+  read(lookups: readonly Lookup[]): TokenRecord[] {
+    return lookups.flatMap((lookup) => this.find(lookup) ?? []);
   }
 
   /**

@@ -14,11 +14,6 @@ export function isCompatible(record: TokenFields, query: TokenFields): boolean {
   );
 }
 
-/** Whether a record decides a query when it comes from the first lookup that found one (2.2, 2.3). */
-export function isDecisive(record: TokenRecord, query: TokenFields): boolean {
-  return record.id === query.id || isCompatible(record, query);
-}
-
 /**
  * The one record that matches, of those that the query's lookups found (2.2 to 2.6).
  * @param fallThrough whether an id that finds nothing gives way to the other lookups, as in a save (3.1)

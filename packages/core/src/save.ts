@@ -7,7 +7,7 @@ import { isTokenStoreError, TokenStoreError } from "./errors.js";
 import { keysOf, type Lookup, lookupsFor, uniqueLookups } from "./lookups.js";
 import type { TokenFields } from "./properties.js";
 import { makeRecord, type TokenRecord } from "./record.js";
-import { hasToken, isDecisive, matchOf, sharedProperty, takenError } from "./rules.js";
+import { hasToken, matchOf, sharedProperty, takenError } from "./rules.js";
 import { applyChanges } from "./token.js";
 
 /** The longest pause before a save that lost a race tries again, in milliseconds. */
@@ -49,7 +49,7 @@ export async function save(writing: Writing, saving: Saving): Promise<TokenRecor
   // token left, the record may have got another one since.
   const isExpected = origin !== undefined && (ifRevision ?? origin.revision) === origin.revision;
   if (isExpected && hasToken(applyChanges(origin, changes))) records = [origin];
-  else records = await read(writing, lookups, (record) => isDecisive(record, fields));
+  else records = await read(writing, lookups);
   for (let attempt = 1; ; attempt++) {
     deadline.check();
     // A driver that sends a lost write again by itself makes the second one fail on the first.
@@ -82,7 +82,7 @@ export async function save(writing: Writing, saving: Saving): Promise<TokenRecor
     // The record has changed, or another one has a value of it. Read everything that could be in the way.
     refused = record;
     await backOff(deadline, attempt);
-    records = await read(writing, [...lookups, ...uniqueLookups(record, keys)], () => false);
+    records = await read(writing, [...lookups, ...uniqueLookups(record, keys)]);
   }
 }
 
@@ -90,7 +90,7 @@ export async function save(writing: Writing, saving: Saving): Promise<TokenRecor
 export async function remove(writing: Writing, id: string, ifRevision: number | undefined): Promise<void> {
   const { backend, deadline } = writing;
   for (let attempt = 1; ; attempt++) {
-    const [record] = await read(writing, [{ kind: "id", key: id }], () => true);
+    const [record] = await read(writing, [{ kind: "id", key: id }]);
     if (record === undefined) return;
     if (ifRevision !== undefined) checkCondition(ifRevision, record);
     const isRemoved = await writeOnce(writing, id, {
@@ -109,7 +109,7 @@ export async function importRecord(writing: Writing, imported: TokenRecord): Pro
   const keys = keysOf(imported);
   const lookups = uniqueLookups(imported, keys);
   for (let attempt = 1; ; attempt++) {
-    const records = await read(writing, lookups, () => false);
+    const records = await read(writing, lookups);
     const stored = records.find(({ id }) => id === imported.id);
     if (stored !== undefined && stored.savedAt >= imported.savedAt) return false;
     const holder = records.find(({ id }) => id !== imported.id);
@@ -170,7 +170,7 @@ async function writeOnce(writing: Writing, id: string, write: ConditionalWrite):
     deadline.doubt();
     let stored: TokenRecord | undefined;
     try {
-      [stored] = await read(writing, [{ kind: "id", key: id }], () => true);
+      [stored] = await read(writing, [{ kind: "id", key: id }]);
     } catch {
       throw doubt;
     }
@@ -183,9 +183,8 @@ async function writeOnce(writing: Writing, id: string, write: ConditionalWrite):
 function read(
   { backend, deadline }: Writing,
   lookups: readonly Lookup[],
-  isDecisive: (record: TokenRecord) => boolean,
 ): MaybePromise<readonly TokenRecord[]> {
-  return lookups.length === 0 ? [] : backend.read(lookups, isDecisive, deadline);
+  return lookups.length === 0 ? [] : backend.read(lookups, deadline);
 }
 
 async function backOff(deadline: Deadline, attempt: number): Promise<void> {

@@ -65,9 +65,7 @@ describe("a store with keys", () => {
     return Promise.resolve().then(async () => {
       await new Promise((resolve) => setTimeout(resolve, 5));
       expect(backend.replace({ ...record, etag: "f" }, keysOf(record), record, deadline)).toBe(true);
-      expect(backend.read([{ kind: "id", key: "a" }], () => true, deadline)).toMatchObject([
-        { accessToken: "t" },
-      ]);
+      expect(backend.read([{ kind: "id", key: "a" }], deadline)).toMatchObject([{ accessToken: "t" }]);
     });
   });
 

@@ -63,8 +63,8 @@ class SharedBackend implements Backend {
   }
   open(): void {}
   close(): void {}
-  read(lookups: readonly Lookup[], isDecisive: (record: TokenRecord) => boolean): TokenRecord[] {
-    return this.#database.records.read(lookups, isDecisive);
+  read(lookups: readonly Lookup[]): TokenRecord[] {
+    return this.#database.records.read(lookups);
   }
   insert(record: TokenRecord, keys: RecordKeys): boolean {
     this.#database.writes++;

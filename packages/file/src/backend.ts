@@ -68,11 +68,8 @@ export class FileBackend implements Backend {
     await this.leases.close();
   }
 
-  read(
-    lookups: readonly Lookup[],
-    isDecisive: (record: TokenRecord) => boolean,
-  ): MaybePromise<TokenRecord[]> {
-    return this.#withRecords((records) => records.read(lookups, isDecisive));
+  read(lookups: readonly Lookup[]): MaybePromise<TokenRecord[]> {
+    return this.#withRecords((records) => records.read(lookups));
   }
 
   scan(after: Cursor | null, limit: number | null): MaybePromise<TokenRecord[]> {

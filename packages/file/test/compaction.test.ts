@@ -82,7 +82,7 @@ describe("a version from before a compaction", () => {
     const backend = await openBackend(path);
     await using store = new FileTokenStore(path);
     await store.saveToken({ id: "a", refreshToken: "old" });
-    const [stale] = await backend.read([{ kind: "id", key: "a" }], () => true);
+    const [stale] = await backend.read([{ kind: "id", key: "a" }]);
     await store.saveToken({ id: "a", refreshToken: "new" });
     await backend.compact(deadline());
     expect(await backend.remove(stale!, deadline())).toBe(false);

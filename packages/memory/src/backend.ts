@@ -17,8 +17,8 @@ export class MemoryBackend implements Backend {
     this.clear();
   }
 
-  read(lookups: readonly Lookup[], isDecisive: (record: TokenRecord) => boolean): TokenRecord[] {
-    return this.#records.read(lookups, isDecisive);
+  read(lookups: readonly Lookup[]): TokenRecord[] {
+    return this.#records.read(lookups);
   }
 
   insert(record: TokenRecord, keys: RecordKeys): boolean {

@@ -79,11 +79,7 @@ export class MongoBackend implements Backend {
     if (this.#settings.isOwnClient) await this.#settings.client.close();
   }
 
-  async read(
-    lookups: readonly Lookup[],
-    _isDecisive: (record: TokenRecord) => boolean,
-    deadline: Deadline,
-  ): Promise<TokenRecord[]> {
+  async read(lookups: readonly Lookup[], deadline: Deadline): Promise<TokenRecord[]> {
     return this.#inGeneration(deadline, (generation, options) => {
       const keyOf = (lookup: Lookup) => this.#layout.key(generation, lookup);
       const user = lookups.find(({ kind }) => kind === "user");

@@ -16,7 +16,6 @@ const DIALECT: Dialect = {
   onConflict: "",
   isDuplicate: (error) => errnoOf(error) === DUPLICATE_ENTRY,
   text: (text) => text,
-  readsAtOnce: true,
 };
 
 /** Records in a table of MySQL or MariaDB. */

@@ -13,7 +13,6 @@ const DIALECT: Dialect = {
   onConflict: "ON CONFLICT DO NOTHING",
   isDuplicate: (error) => codeOf(error) === "23505",
   text: (text) => Buffer.from(text),
-  readsAtOnce: true,
 };
 
 /** Records in a table of PostgreSQL. */

@@ -87,11 +87,7 @@ export class RedisBackend implements Backend {
     if (this.#hasJoined) this.#connection.leave();
   }
 
-  async read(
-    lookups: readonly Lookup[],
-    _isDecisive: (record: TokenRecord) => boolean,
-    deadline: Deadline,
-  ): Promise<TokenRecord[]> {
+  async read(lookups: readonly Lookup[], deadline: Deadline): Promise<TokenRecord[]> {
     const { records, index, users } = this.#keys;
     const found = await this.#read(FIND, [records, index, users], lookups.map(lookupText), deadline);
     return this.#decode(found as string[]);

@@ -13,8 +13,6 @@ const DIALECT: Dialect = {
   onConflict: "ON CONFLICT DO NOTHING",
   isDuplicate,
   text: (text) => text,
-  // A lookup takes microseconds.
-  readsAtOnce: false,
 };
 
 /** Records in a SQLite database, which answers at once. */

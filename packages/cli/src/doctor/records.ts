@@ -44,7 +44,7 @@ export async function checkRecords(store: TokenStore, signal: AbortSignal): Prom
       continue;
     }
     const missing = await lookupsWithout(plain, (lookups, deadline) =>
-      access.run((backend) => backend.read(lookups, () => false, deadline)),
+      access.run((backend) => backend.read(lookups, deadline)),
     );
     if (missing.length > 0) unreachable.push(`${name} (${missing.join(", ")})`);
   }

@@ -99,7 +99,7 @@ export class KeyChecks {
   }
 
   #read(deadline: Deadline): MaybePromise<TokenRecord | undefined> {
-    const records = this.#backend.read([{ kind: "id", key: ID }], () => true, deadline);
+    const records = this.#backend.read([{ kind: "id", key: ID }], deadline);
     return chain(records, ([record]) => record);
   }
 

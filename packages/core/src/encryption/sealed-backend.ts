@@ -77,12 +77,8 @@ export class SealedBackend implements Backend {
     return this.#backend.close();
   }
 
-  read(
-    lookups: readonly Lookup[],
-    isDecisive: (record: TokenRecord) => boolean,
-    deadline: Deadline,
-  ): MaybePromise<TokenRecord[]> {
-    return chain(this.#backend.read(lookups, isDecisive, deadline), this.#openAll);
+  read(lookups: readonly Lookup[], deadline: Deadline): MaybePromise<TokenRecord[]> {
+    return chain(this.#backend.read(lookups, deadline), this.#openAll);
   }
 
   insert(record: TokenRecord, keys: RecordKeys, deadline: Deadline): MaybePromise<boolean> {
@@ -135,10 +131,7 @@ export class SealedBackend implements Backend {
   /** The record with this id as it is stored. */
   readStored(id: string, deadline: Deadline): MaybePromise<TokenRecord | undefined> {
     const lookups: Lookup[] = [{ kind: "id", key: id }];
-    return chain(
-      this.#backend.read(lookups, () => true, deadline),
-      ([record]) => record,
-    );
+    return chain(this.#backend.read(lookups, deadline), ([record]) => record);
   }
 
   /** Opens a stored record, of which nothing but its etag may have changed since. */

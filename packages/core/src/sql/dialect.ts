@@ -61,8 +61,6 @@ export interface Dialect {
    * @returns the parameter
    */
   text(text: string): SqlValue;
-  /** Whether several lookups go in one statement, since each is a round trip. */
-  readonly readsAtOnce: boolean;
 }
 
 /** The tables of a store, quoted for the dialect. Each package creates them; the README lists their columns. */

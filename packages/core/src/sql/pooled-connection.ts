@@ -182,14 +182,13 @@ export async function goodbye(ended: Promise<unknown>): Promise<void> {
 }
 
 /** What `work` settles with, unless the deadline ends first. */
-function unlessOver<T>(work: Promise<T>, { signal }: Deadline, over: () => void): Promise<T> {
+function unlessOver<T>(work: Promise<T>, deadline: Deadline, over: () => void): Promise<T> {
   return new Promise((resolve, reject) => {
-    const end = () => {
+    const forget = deadline.whenOver((error) => {
       over();
-      reject(signal.reason);
-    };
-    signal.addEventListener("abort", end, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
+      reject(error);
+    });
+    work.then(resolve, reject).finally(forget);
   });
 }
 
