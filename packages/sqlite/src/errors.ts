@@ -41,7 +41,8 @@ const RULES: readonly ErrorRule[] = [
     codes: /^ERR_DLOPEN_FAILED/,
     code: "ERR_UNAVAILABLE",
     message:
-      "better-sqlite3 was built for another version of Node or another system. Run: npm rebuild better-sqlite3",
+      "better-sqlite3 is not compiled, or for another version of Node. Run: npm rebuild better-sqlite3 (with npm 12, " +
+      "npm approve-scripts better-sqlite3 before it; with pnpm, pnpm approve-builds)",
     retryable: false,
   },
 ];
@@ -64,8 +65,10 @@ export function isDuplicate(error: unknown): boolean {
 // better-sqlite3 gives names, node:sqlite gives numbers. Deno's node:sqlite gives neither if `exec` or opening failed.
 function nameOf(error: unknown): string {
   const code = codeOf(error);
-  if (code !== "ERR_SQLITE_ERROR") return code;
   const { errcode, message } = error as { errcode?: number; message: string };
+  // better-sqlite3 12 without what its install script compiles; the error has no code.
+  if (code === "" && /^Could not locate the bindings file/.test(message)) return "ERR_DLOPEN_FAILED";
+  if (code !== "ERR_SQLITE_ERROR") return code;
   // The low byte of a number is the primary result code.
   const isThis = ([number, , text]: (typeof RESULTS)[number]) =>
     errcode === undefined ? message.includes(text) : number === (errcode & 0xff);

@@ -207,6 +207,30 @@ describe("a locked database", () => {
   });
 });
 
+it("a better-sqlite3 without what its install script compiles is not retryable, and the message has the command", () => {
+  const error = new Error("Could not locate the bindings file. Tried:\n → build/better_sqlite3.node");
+  expect(toStoreError(error)).toMatchObject({
+    code: "ERR_UNAVAILABLE",
+    retryable: false,
+    message: expect.stringContaining("npm rebuild better-sqlite3"),
+  });
+});
+
+it.runIf(process.versions.node.startsWith("20."))(
+  "better-sqlite3 13 is refused on Node 20, which it crashes",
+  async () => {
+    vi.resetModules();
+    vi.doMock("node:module", () => ({ createRequire: () => () => ({ version: "13.2.0" }) }));
+    const { openDatabase: open } = await import("../src/connection.js");
+    vi.doUnmock("node:module");
+    await expect(open(":memory:", "create")).rejects.toMatchObject({
+      code: "ERR_UNAVAILABLE",
+      retryable: false,
+      message: expect.stringContaining("npm install better-sqlite3@12"),
+    });
+  },
+);
+
 it("an error of node:sqlite without a number, as Deno's exec throws it, is told apart by its text", () => {
   const error = Object.assign(new Error("database is locked"), { code: "ERR_SQLITE_ERROR" });
   expect(toStoreError(error)).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
