@@ -1,8 +1,10 @@
 // What a user gets, without a registry: packs every published package, lints the tarballs, installs them in
-// an empty project, and sees to it that TypeScript, `import` and `require()` find what is in them.
+// an empty project, and sees to it that TypeScript, `import` and `require()` find what is in them. The file store is
+// also run where the file system is not quite Node's own.
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { checkEnvironments } from "./lib/environments.mjs";
 import { lintPackage } from "./lib/lint.mjs";
 import { checkLoading } from "./lib/loading.mjs";
 import { packPackages, projectOf } from "./lib/pack.mjs";
@@ -33,6 +35,7 @@ try {
   console.log(
     `${await checkLoading(project)} entries load with import and require(), Node ${process.version}`,
   );
+  for (const sentence of await checkEnvironments(tarballs, folder)) console.log(sentence);
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,6 +1,6 @@
-// What users get, on every Node that they run: `node scripts/matrix.mjs [20 22 24 26] [--only loading,memory]`.
-// The packed packages are loaded, put through the conformance kit, and tried with Zoho's SDKs; then comes a table
-// of what passed.
+// What users get, on every runtime that they have: `node scripts/matrix.mjs [20 22 24 26 bun deno]
+// [--only loading,memory] [--page]`. The packed packages are loaded, put through the conformance kit, and tried with
+// Zoho's SDKs; then comes a table of what passed. With `--page`, docs/runtimes.md gets it.
 import { existsSync } from "node:fs";
 import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -8,66 +8,95 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { runKit } from "./lib/kit.mjs";
 import { checkLoading } from "./lib/loading.mjs";
-import { cache, environmentOf, findNode } from "./lib/node.mjs";
 import { packPackages, projectOf } from "./lib/pack.mjs";
 import { readReadme, runProgram } from "./lib/readme.mjs";
+import { cache, environmentOf, findRuntime, RUNTIMES } from "./lib/runtimes.mjs";
 import { onServer, SERVER_OF } from "./lib/servers.mjs";
+import { markdownOf, writePage } from "./lib/table.mjs";
 import { run, versionsOf } from "./lib/workspace.mjs";
 
 const SDKS = ["@zohocrm/typescript-sdk-8.0", "@zohocrm/nodejs-sdk-8.0"];
-const { values, positionals } = parseArgs({ allowPositionals: true, options: { only: { type: "string" } } });
-const majors = positionals.length > 0 ? positionals : ["20", "22", "24", "26"];
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { only: { type: "string" }, page: { type: "boolean" } },
+});
+const keys = positionals.length > 0 ? positionals : RUNTIMES;
 const wanted = values.only?.split(",");
-const unusable = majors.find((major) => !/^\d+$/.test(major));
-if (unusable !== undefined)
-  throw new Error(`Name Nodes by their major version, such as 22, not ${unusable}.`);
+const unknown = keys.find((key) => !RUNTIMES.includes(key));
+if (unknown !== undefined) throw new Error(`Name ${RUNTIMES.join(", ")}, not ${unknown}.`);
+
+const NODE_24 =
+  "better-sqlite3 12 was NOT RUN on Node 24: compiled with the headers of Node 24.19 or newer, it aborts the process " +
+  "when it collects a statement (https://github.com/nodejs/node/issues/65446). On Node 24, use node:sqlite or 13.";
+
+/** By the name of the column: what is tried, and where it can be. */
+const COLUMNS = {
+  loading: { work: async ({ project, runtime }) => `${await checkLoading(project, runtime)} entries` },
+  memory: { work: (each) => kit(each, "memory") },
+  file: { work: (each) => kit(each, "file") },
+  // the store takes node:sqlite wherever there is one
+  "node:sqlite": { where: ({ key }) => key !== "20", work: (each) => kit(each, "sqlite") },
+  "better-sqlite3 12": {
+    where: ({ key }) => ["20", "22", "24"].includes(key),
+    work: async ({ runtime, older }) => {
+      if (runtime.key === "24") return NODE_24;
+      return betterSqlite({ runtime, project: await older() });
+    },
+  },
+  "better-sqlite3 13": { where: ({ key }) => key !== "20", work: betterSqlite },
+  "zoho-crm": { work: bothSdks },
+};
+for (const [name, server] of Object.entries(SERVER_OF)) {
+  const store = name.split("/")[1];
+  COLUMNS[store] = { server, work: (each) => kit(each, store) };
+}
+const columns = Object.entries(COLUMNS).filter(([name]) => wanted === undefined || wanted.includes(name));
+if (columns.length === 0) throw new Error(`The columns are: ${Object.keys(COLUMNS).join(", ")}.`);
+
 const folder = await mkdtemp(join(tmpdir(), "tokenkeep-matrix-"));
 const table = new Map();
 const failures = [];
 const notRun = new Set();
-
 try {
   const tarballs = await packPackages(folder);
-  for (const major of majors) {
-    const node = await findNode(major);
-    const row = {};
-    table.set(node.version, row);
-    const dependencies = { ...versionsOf(), ...versionsOf(SDKS), ...sqliteDriver(major) };
-    const project = await installed(node, "all", projectOf(tarballs, { dependencies }));
-    await cell(row, "loading", async () => `${await checkLoading(project, node.program)} entries`);
-    for (const store of ["memory", "file"]) await cell(row, store, () => kit(project, store, node));
-    await cell(row, "sqlite", () => kit(project, "sqlite", node));
-    await cell(row, "sqlite 12", () => olderDriver(tarballs, node));
-    await cell(row, "zoho-crm", () => bothSdks(project, node));
-    for (const [name, server] of Object.entries(SERVER_OF)) {
-      const store = name.split("/")[1];
-      await cell(row, store, () => onServer(server, (url) => kit(project, store, node, url)));
-    }
+  const runtimes = [];
+  for (const key of keys) {
+    const runtime = await findRuntime(key);
+    table.set(runtime.label, {});
+    const dependencies = { ...versionsOf(), ...versionsOf(SDKS), ...newestSqlite(key) };
+    const project = await installed(runtime, "all", projectOf(tarballs, { dependencies }));
+    const names = ["@tokenkeep/sqlite", "@tokenkeep/conformance"];
+    const driver = { names, dependencies: versionsOf(["better-sqlite3"]) };
+    const older = () => (key === "20" ? project : installed(runtime, "older", projectOf(tarballs, driver)));
+    runtimes.push({ runtime, project, older });
+  }
+  for (const [name, { server, where = () => true, work }] of columns) {
+    const onAll = async (url) => {
+      for (const each of runtimes)
+        if (where(each.runtime)) await cell(name, each, () => work({ ...each, url }));
+      return "";
+    };
+    const outcome = server === undefined ? await onAll() : await onServer(server, onAll);
+    if (outcome === "") continue;
+    notRun.add(outcome);
+    for (const { runtime } of runtimes) table.get(runtime.label)[name] = "NOT RUN";
   }
 } finally {
   await rm(folder, { recursive: true, force: true });
 }
 
-console.log(`\nCases of the kit that passed, by Node:\n`);
-const columns = [...new Set([...table.values()].flatMap((row) => Object.keys(row)))];
-const lines = [
-  ["Node", ...columns],
-  ["---", ...columns.map(() => "---")],
-];
-for (const [version, row] of table) lines.push([version, ...columns.map((column) => row[column] ?? "–")]);
-for (const line of lines) console.log(`| ${line.join(" | ")} |`);
+console.log(`\nCases of the kit that passed, by runtime:\n\n${markdownOf(table, Object.keys(COLUMNS))}`);
 for (const sentence of [...failures, ...notRun]) console.log(`\n${sentence}`);
 const cells = [...table.values()].flatMap((row) => Object.values(row));
-if (cells.length === 0) throw new Error(`No column of the table is named ${values.only}.`);
 const passed = cells.filter((text) => !/FAILED|NOT RUN/.test(text)).length;
 console.log(
   `\n${passed} passed, ${failures.length} failed, ${cells.length - passed - failures.length} skipped`,
 );
+if (values.page) await writePage(table, Object.keys(COLUMNS));
 process.exitCode = failures.length > 0 ? 1 : 0;
 
-async function cell(row, column, work) {
-  if (wanted !== undefined && !wanted.includes(column)) return;
-  const [version] = [...table].find(([, each]) => each === row);
+async function cell(column, { runtime: { label } }, work) {
+  const row = table.get(label);
   const start = Date.now();
   try {
     row[column] = await work();
@@ -77,67 +106,56 @@ async function cell(row, column, work) {
     }
   } catch (error) {
     row[column] = "FAILED";
-    failures.push(`${column} on Node ${version}: ${error.message}`);
+    failures.push(`${column} on ${label}: ${error.message}`);
   }
-  console.log(`Node ${version}, ${column}: ${row[column]} (${((Date.now() - start) / 1000).toFixed(0)} s)`);
+  console.log(`${label}, ${column}: ${row[column]} (${((Date.now() - start) / 1000).toFixed(0)} s)`);
 }
 
-async function kit(project, store, { program }, url) {
-  const { summary, cases } = await runKit(project, store, { program, url });
+async function kit({ project, runtime, url }, store, options) {
+  const { summary, cases } = await runKit(project, store, runtime, { url, ...options });
   const failed = cases.filter(({ status }) => status === "failed");
   if (failed.length > 0) throw new Error(failed.map(({ name, message }) => `${name}\n${message}`).join("\n"));
   return String(summary.passed);
 }
 
+/** A database of the caller's; on Node 20, the store itself takes this driver. */
+function betterSqlite(each) {
+  const module = each.runtime.key === "20" ? "store.mjs" : "store-database.mjs";
+  return kit(each, "sqlite", { module, env: { SQLITE_DRIVER: "better-sqlite3" } });
+}
+
 /** better-sqlite3 13 is for Node 22 and newer. */
-function sqliteDriver(major) {
-  return Number(major) >= 22 ? { "better-sqlite3": "^13.2.0" } : versionsOf(["better-sqlite3"]);
+function newestSqlite(key) {
+  return key === "20" ? versionsOf(["better-sqlite3"]) : { "better-sqlite3": "^13.2.0" };
 }
 
-/** better-sqlite3 12, where `sqlite` is 13. */
-async function olderDriver(tarballs, node) {
-  if (node.major === "20") return "see sqlite";
-  if (node.major === "24") {
-    return (
-      "sqlite 12 was NOT RUN: compiled with the headers of Node 24.19 or newer, better-sqlite3 12 aborts the process " +
-      "when it collects a statement (https://github.com/nodejs/node/issues/65446). On Node 24, use 13."
-    );
-  }
-  const names = ["@tokenkeep/sqlite", "@tokenkeep/conformance"];
-  const manifest = projectOf(tarballs, { names, dependencies: versionsOf(["better-sqlite3"]) });
-  return kit(await installed(node, "older", manifest), "sqlite", node);
-}
-
-async function bothSdks(project, { program: node }) {
+async function bothSdks({ project, runtime }) {
   const { program } = await readReadme("packages/zoho-crm");
   for (const sdk of SDKS) {
     await rm(join(project, "tokens.db"), { force: true });
-    await runProgram(project, program.replace(SDKS[0], sdk), { node });
+    await runProgram(project, program.replace(SDKS[0], sdk), { runtime });
   }
   return `${SDKS.length} SDKs`;
 }
 
-async function installed(node, name, manifest) {
-  const project = join(folder, `${name}-${node.major}`);
+async function installed(runtime, name, manifest) {
+  const project = join(folder, `${name}-${runtime.key}`);
   await mkdir(project);
   await writeFile(join(project, "package.json"), JSON.stringify(manifest));
-  const env = environmentOf(node);
+  const env = environmentOf(runtime);
   const flags = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   await run("npm", ["install", ...flags], { cwd: project, env });
-  const opened = ["sqlite", "sqlite 12", "zoho-crm"];
-  if (wanted === undefined || wanted.some((column) => opened.includes(column))) {
-    await compiled(project, node, env);
-  }
+  await compile(project, runtime, env);
   return project;
 }
 
 /** Compiles better-sqlite3 for this Node, or takes what was compiled last time. */
-async function compiled(project, node, env) {
+async function compile(project, { label }, env) {
   const driver = join(project, "node_modules/better-sqlite3");
   if (existsSync(join(driver, "prebuilds"))) return; // 13 brings it along
   const binary = "build/Release/better_sqlite3.node";
   const { version } = JSON.parse(await readFile(join(driver, "package.json"), "utf8"));
-  const kept = join(cache, `better-sqlite3-${version}-${node.version}.node`);
+  const kept = join(cache, `better-sqlite3-${version}-${label}.node`);
   if (!existsSync(kept)) {
     await run("npm", ["rebuild", "better-sqlite3"], { cwd: project, env });
     await mkdir(cache, { recursive: true });

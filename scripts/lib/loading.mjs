@@ -1,14 +1,14 @@
-// Every entry of every package, loaded as an ES module and with `require()`, by the Node that runs this.
+// Every entry of every package, loaded as an ES module and with `require()`, by any runtime.
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { publishedPackages, run } from "./workspace.mjs";
+import { publishedPackages, run, thisNode } from "./workspace.mjs";
 
 /**
  * @param {string} project a folder that has the packages and their drivers installed
- * @param {string} [node] the path of the Node to do it with
+ * @param {{ program: string, args: string[] }} [runtime] what runs them
  * @returns {Promise<number>} how many entries there are
  */
-export async function checkLoading(project, node = process.execPath) {
+export async function checkLoading(project, { program, args } = thisNode) {
   const entries = publishedPackages().flatMap(({ name, manifest }) =>
     Object.keys(manifest.exports).map((entry) => name + entry.slice(1)),
   );
@@ -26,6 +26,6 @@ export async function checkLoading(project, node = process.execPath) {
        }
      })();`,
   );
-  await run(node, ["loading.cjs"], { cwd: project });
+  await run(program, [...args, "loading.cjs"], { cwd: project });
   return JSON.parse(list).length;
 }

@@ -2,7 +2,7 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { startZoho } from "../../examples/zoho-stand-in/dist/index.js";
-import { root, run, versionsOf } from "./workspace.mjs";
+import { root, run, thisNode, versionsOf } from "./workspace.mjs";
 
 /**
  * @param {string} folder the package's
@@ -12,6 +12,9 @@ import { root, run, versionsOf } from "./workspace.mjs";
 export async function readReadme(folder) {
   const text = await readFile(join(root, folder, "README.md"), "utf8");
   const install = /^```sh\nnpm install (.*)$/m.exec(text)?.[1].split(" ");
+  // what the READMEs say of Node 20
+  const isWithoutSqlite = process.getBuiltinModule?.("node:sqlite") === undefined;
+  if (install?.includes("@tokenkeep/sqlite") && isWithoutSqlite) install.push("better-sqlite3");
   const program = /^```js\n(.*?)^```/ms.exec(text)?.[1];
   if (install === undefined || program === undefined) {
     throw new Error(`${folder}/README.md has no \`npm install …\` or no program.`);
@@ -30,10 +33,10 @@ export function atTestedVersions(names) {
 /**
  * Runs a README's program in a project that has what it imports. All that is not as it stands is where the
  * server is, if there is one.
- * @param {{ node?: string, url?: string }} [options] the Node to run it with, and the server's URL
+ * @param {{ runtime?: { program: string, args: string[] }, url?: string }} [options] what runs it, and the server's URL
  * @returns {Promise<string>} what it printed
  */
-export async function runProgram(project, program, { node = process.execPath, url } = {}) {
+export async function runProgram(project, program, { runtime = thisNode, url } = {}) {
   const file = join(project, "program.mjs");
   if (program.includes("zohocrm")) return withZoho(program, runText);
   return runText(
@@ -43,7 +46,11 @@ export async function runProgram(project, program, { node = process.execPath, ur
   async function runText(text, variables = {}) {
     await writeFile(file, text);
     const env = { ...process.env, ...variables };
-    const printed = await run(node, [file], { cwd: project, env, timeout: 60_000 });
+    const printed = await run(runtime.program, [...runtime.args, file], {
+      cwd: project,
+      env,
+      timeout: 60_000,
+    });
     if (printed === "") throw new Error(`${file} printed nothing.`);
     return printed;
   }

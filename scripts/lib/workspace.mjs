@@ -7,6 +7,9 @@ import { promisify } from "node:util";
 
 export const root = join(dirname(fileURLToPath(import.meta.url)), "../..");
 
+/** The Node that runs this. Others: runtimes.mjs. */
+export const thisNode = { program: process.execPath, args: [] };
+
 /** The packages that are published: { name, folder, manifest }. */
 export function publishedPackages() {
   const folders = [...readdirSync(join(root, "packages")).map((name) => `packages/${name}`), "conformance"];

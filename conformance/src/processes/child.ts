@@ -189,7 +189,7 @@ export class Child {
   /** Sends a signal. After `SIGKILL`, waits until the process is gone. */
   async kill(signal: "SIGKILL" | "SIGSTOP" | "SIGCONT"): Promise<void> {
     this.#note(signal)("");
-    this.#process.kill(signal);
+    this.#signal(signal);
     if (signal === "SIGKILL") await this.#ended;
   }
 
@@ -209,8 +209,19 @@ export class Child {
 
   /** Kills the process, also if it is stopped. */
   async end(): Promise<void> {
-    if (!this.hasExited) this.#process.kill("SIGKILL");
+    this.#signal("SIGKILL");
     await this.#ended;
+  }
+
+  /** Not by `ChildProcess.kill`: Deno's sends one signal, and no other after it. */
+  #signal(signal: NodeJS.Signals): void {
+    const { pid } = this.#process;
+    if (pid === undefined || this.hasExited) return;
+    try {
+      process.kill(pid, signal);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error; // it has just exited
+    }
   }
 
   #send(message: ParentMessage): void {

@@ -1,7 +1,8 @@
 import { closeSync, constants, openSync, statSync } from "node:fs";
+import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TokenStoreError } from "@tokenkeep/core";
-import { type Deadline, invalidOption, type MaybePromise } from "@tokenkeep/core/backend";
+import { codeOf, type Deadline, invalidOption, type MaybePromise } from "@tokenkeep/core/backend";
 import type { SqlConnection, SqlResult, SqlStatement, SqlValue } from "@tokenkeep/core/sql";
 import { isBusy } from "./errors.js";
 import type { BetterSqliteDatabase, NodeSqliteDatabase, SqliteDatabase } from "./options.js";
@@ -143,15 +144,35 @@ type BetterSqlite = new (path: string, options: { timeout: number }) => BetterSq
 
 async function importBetterSqlite(): Promise<BetterSqlite> {
   try {
+    checkVersion();
     return (await import("better-sqlite3")).default as unknown as BetterSqlite;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ERR_MODULE_NOT_FOUND") throw error;
+    if (codeOf(error) !== "ERR_MODULE_NOT_FOUND") throw error;
     throw new TokenStoreError(
       "ERR_UNAVAILABLE",
       "sqlite: this runtime has no node:sqlite (Node 22.13 or newer has), and better-sqlite3 is not installed. " +
-        "Run: npm install better-sqlite3",
+        "Run: npm install better-sqlite3@12",
       { retryable: false },
     );
+  }
+}
+
+/** On Node 20, better-sqlite3 13 ends the process with a segmentation fault. */
+function checkVersion(): void {
+  const version = installedVersion();
+  if (Number.parseInt(version, 10) < 13 || Number.parseInt(process.versions.node, 10) >= 22) return;
+  throw new TokenStoreError(
+    "ERR_UNAVAILABLE",
+    `sqlite: better-sqlite3 ${version} needs Node 22 or newer. Run: npm install better-sqlite3@12`,
+    { retryable: false },
+  );
+}
+
+function installedVersion(): string {
+  try {
+    return createRequire(import.meta.url)("better-sqlite3/package.json").version;
+  } catch {
+    return "0"; // it is not installed, which import() reports, or bundled
   }
 }
 

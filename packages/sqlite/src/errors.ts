@@ -1,19 +1,19 @@
 import type { TokenStoreError } from "@tokenkeep/core";
 import { codeOf, type ErrorRule, translateError } from "@tokenkeep/core/backend";
 
-// Result codes: https://www.sqlite.org/rescode.html. better-sqlite3 gives their names, node:sqlite their numbers.
-const NAMES: Readonly<Record<number, string>> = {
-  3: "SQLITE_PERM",
-  5: "SQLITE_BUSY",
-  6: "SQLITE_LOCKED",
-  8: "SQLITE_READONLY",
-  11: "SQLITE_CORRUPT",
-  13: "SQLITE_FULL",
-  14: "SQLITE_CANTOPEN",
-  19: "SQLITE_CONSTRAINT",
-  23: "SQLITE_AUTH",
-  26: "SQLITE_NOTADB",
-};
+// https://www.sqlite.org/rescode.html: the number, the name and SQLite's own text of each result that is told apart.
+const RESULTS: readonly (readonly [errcode: number, name: string, text: string])[] = [
+  [3, "SQLITE_PERM", "access permission denied"],
+  [5, "SQLITE_BUSY", "database is locked"],
+  [6, "SQLITE_LOCKED", "database table is locked"],
+  [8, "SQLITE_READONLY", "attempt to write a readonly database"],
+  [11, "SQLITE_CORRUPT", "database disk image is malformed"],
+  [13, "SQLITE_FULL", "database or disk is full"],
+  [14, "SQLITE_CANTOPEN", "unable to open database file"],
+  [19, "SQLITE_CONSTRAINT", "constraint failed"],
+  [23, "SQLITE_AUTH", "not authorized"],
+  [26, "SQLITE_NOTADB", "file is not a database"],
+];
 
 const RULES: readonly ErrorRule[] = [
   {
@@ -41,7 +41,8 @@ const RULES: readonly ErrorRule[] = [
     codes: /^ERR_DLOPEN_FAILED/,
     code: "ERR_UNAVAILABLE",
     message:
-      "better-sqlite3 was built for another version of Node or another system. Run: npm rebuild better-sqlite3",
+      "better-sqlite3 is not compiled, or for another version of Node. Run: npm rebuild better-sqlite3 (with npm 12, " +
+      "npm approve-scripts better-sqlite3 before it; with pnpm, pnpm approve-builds)",
     retryable: false,
   },
 ];
@@ -61,8 +62,15 @@ export function isDuplicate(error: unknown): boolean {
   return nameOf(error).startsWith("SQLITE_CONSTRAINT");
 }
 
+// better-sqlite3 gives names, node:sqlite gives numbers. Deno's node:sqlite gives neither if `exec` or opening failed.
 function nameOf(error: unknown): string {
-  const errcode: unknown = (error as { errcode?: unknown } | null | undefined)?.errcode;
-  // The low byte is the primary result code.
-  return typeof errcode === "number" ? (NAMES[errcode & 0xff] ?? "") : codeOf(error);
+  const code = codeOf(error);
+  const { errcode, message } = error as { errcode?: number; message: string };
+  // better-sqlite3 12 without what its install script compiles; the error has no code.
+  if (code === "" && /^Could not locate the bindings file/.test(message)) return "ERR_DLOPEN_FAILED";
+  if (code !== "ERR_SQLITE_ERROR") return code;
+  // The low byte of a number is the primary result code.
+  const isThis = ([number, , text]: (typeof RESULTS)[number]) =>
+    errcode === undefined ? message.includes(text) : number === (errcode & 0xff);
+  return RESULTS.find(isThis)?.[1] ?? "";
 }

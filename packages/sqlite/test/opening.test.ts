@@ -14,11 +14,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BaseTokenStore, Deadline } from "@tokenkeep/core/backend";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
-import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteBackend } from "../src/backend.js";
+import { toStoreError } from "../src/errors.js";
 import { checkOptions } from "../src/options.js";
 import { STEPS } from "../src/schema.js";
+import { firstValue, isOpen, openDatabase } from "./driver.mjs";
 
 let folder: string;
 let path: string;
@@ -55,7 +56,7 @@ describe("the file", () => {
   });
 
   it("commits to the disk unless told otherwise", async () => {
-    const database = new Database(path);
+    const database = openDatabase(path);
     const levels: unknown[] = [];
     for (const synchronous of [undefined, "NORMAL"] as const) {
       const options = checkOptions({ path: join(folder, `${synchronous}.db`), synchronous });
@@ -78,7 +79,7 @@ describe("the file", () => {
   });
 
   it("that is damaged is ERR_CORRUPT", async () => {
-    const database = new Database(path);
+    const database = openDatabase(path);
     database.close();
     await use(path);
     const bytes = readFileSync(path);
@@ -90,7 +91,7 @@ describe("the file", () => {
   });
 
   it("of another program is ERR_SCHEMA, and left as it was", async () => {
-    const database = new Database(path);
+    const database = openDatabase(path);
     database.exec("CREATE TABLE customers (name TEXT); INSERT INTO customers VALUES ('x')");
     database.close();
     const before = readFileSync(path);
@@ -160,9 +161,9 @@ it("compacts the file so that replaced values are gone from it", async () => {
 describe("the schema", () => {
   it("of a newer version is ERR_SCHEMA, untouched", async () => {
     await use(path);
-    const newer = new Database(path);
-    newer.prepare("UPDATE tokenkeep_meta SET value = ? WHERE name = 'version'").run(STEPS.length + 1);
-    newer.pragma("wal_checkpoint(TRUNCATE)");
+    const newer = openDatabase(path);
+    newer.exec(`UPDATE tokenkeep_meta SET value = ${STEPS.length + 1} WHERE name = 'version'`);
+    newer.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     newer.close();
     const before = readFileSync(path);
     expect(await codeOf(() => use(path))).toBe("ERR_SCHEMA");
@@ -172,16 +173,15 @@ describe("the schema", () => {
 
 describe("a database that the caller opened", () => {
   it("keeps its tables and pragmas, and is not closed", async () => {
-    const database = new Database(path);
+    const database = openDatabase(path, { bigints: true });
     database.exec("CREATE TABLE customers (name TEXT)");
-    database.defaultSafeIntegers(true);
     await use({ database });
-    expect(database.open).toBe(true);
-    expect(database.pragma("journal_mode", { simple: true })).toBe("delete");
+    expect(isOpen(database)).toBe(true);
+    expect(firstValue(database, "PRAGMA journal_mode")).toBe("delete");
     const second = new SqliteTokenStore({ database });
     expect(await second.findToken(token)).toMatchObject({ revision: 1 });
     await second.deleteTokens();
-    expect(database.prepare("SELECT name FROM sqlite_schema WHERE name = 'customers'").get()).toBeDefined();
+    expect(firstValue(database, "SELECT name FROM sqlite_schema WHERE name = 'customers'")).toBe("customers");
     database.close();
   });
 });
@@ -189,7 +189,7 @@ describe("a database that the caller opened", () => {
 describe("a locked database", () => {
   it("is ERR_UNAVAILABLE when the time is over, and meanwhile the event loop goes on", async () => {
     await use(path);
-    const holder = new Database(path);
+    const holder = openDatabase(path);
     holder.exec("BEGIN IMMEDIATE");
     const store = new SqliteTokenStore({ path, timeoutMs: 300 });
     let ticks = 0;
@@ -205,6 +205,35 @@ describe("a locked database", () => {
     await store.close();
     holder.close();
   });
+});
+
+it("a better-sqlite3 without what its install script compiles is not retryable, and the message has the command", () => {
+  const error = new Error("Could not locate the bindings file. Tried:\n → build/better_sqlite3.node");
+  expect(toStoreError(error)).toMatchObject({
+    code: "ERR_UNAVAILABLE",
+    retryable: false,
+    message: expect.stringContaining("npm rebuild better-sqlite3"),
+  });
+});
+
+it.runIf(process.versions.node.startsWith("20."))(
+  "better-sqlite3 13 is refused on Node 20, which it crashes",
+  async () => {
+    vi.resetModules();
+    vi.doMock("node:module", () => ({ createRequire: () => () => ({ version: "13.2.0" }) }));
+    const { openDatabase: open } = await import("../src/connection.js");
+    vi.doUnmock("node:module");
+    await expect(open(":memory:", "create")).rejects.toMatchObject({
+      code: "ERR_UNAVAILABLE",
+      retryable: false,
+      message: expect.stringContaining("npm install better-sqlite3@12"),
+    });
+  },
+);
+
+it("an error of node:sqlite without a number, as Deno's exec throws it, is told apart by its text", () => {
+  const error = Object.assign(new Error("database is locked"), { code: "ERR_SQLITE_ERROR" });
+  expect(toStoreError(error)).toMatchObject({ code: "ERR_UNAVAILABLE", retryable: true });
 });
 
 it.each([

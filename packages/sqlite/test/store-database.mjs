@@ -1,17 +1,17 @@
 import { join } from "node:path";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
-import Database from "better-sqlite3";
+import { isBusy, openDatabase } from "./driver.mjs";
 
 /** As patient as an app has to be: where several open a new file at once, SQLite does not wait for each. */
 function openApp(path) {
-  const database = new Database(path, { timeout: 100 });
+  const database = openDatabase(path, { timeout: 100 });
   for (const end = Date.now() + 10_000; ; ) {
     try {
-      database.pragma("journal_mode = WAL");
+      database.exec("PRAGMA journal_mode = WAL");
       database.exec("CREATE TABLE IF NOT EXISTS users (name TEXT)");
       return database;
     } catch (error) {
-      if (!error.code?.startsWith("SQLITE_BUSY") || Date.now() > end) throw error;
+      if (!isBusy(error) || Date.now() > end) throw error;
     }
   }
 }

@@ -1,7 +1,7 @@
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
-import Database from "better-sqlite3";
+import { isOpen, openDatabase } from "./driver.mjs";
 
 const pathOf = (space) => join(space.directory, "tokens.db");
 
@@ -14,9 +14,9 @@ export default {
     return Buffer.concat(await Promise.all(files.map((name) => readFile(join(directory, name)))));
   },
   client: {
-    open: (space) => new Database(pathOf(space)),
+    open: (space) => openDatabase(pathOf(space)),
     store: (database, _space, options) => new SqliteTokenStore({ database, ...options }),
-    isOpen: (database) => database.open,
+    isOpen,
     close: (database) => database.close(),
   },
 };
