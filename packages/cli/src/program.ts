@@ -57,6 +57,8 @@ export function createProgram(context: Context, finish: (status: number) => void
   const ofProvider = (each: Command): Command =>
     each
       .option("--issuer <url>", "the authorization server")
+      .option("--token-endpoint <url>", "its token endpoint, where the issuer publishes no metadata")
+      .option("--revocation-endpoint <url>", "its revocation endpoint (RFC 7009), likewise")
       .option("--zoho [data-center]", "Zoho: us, eu, in, au, jp, ca, cn or sa")
       .option("--client-id <id>", "the OAuth client; its secret comes from $TOKENKEEP_CLIENT_SECRET");
 

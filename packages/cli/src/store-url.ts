@@ -1,9 +1,7 @@
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import type { EncryptionOptions, TokenStore } from "@tokenkeep/core";
-import { CommandError, UsageError } from "./errors.js";
+import { UsageError } from "./errors.js";
+import { importFromProject } from "./project.js";
 import { escaped } from "./text.js";
 
 /** A backend of the command line: its package, its class, its driver. */
@@ -78,6 +76,7 @@ export interface OpenStore {
   /** Host, database and namespace, without user and password: for people. */
   readonly label: string;
   readonly url: string;
+  readonly namespace: string;
 }
 
 /**
@@ -95,7 +94,7 @@ export async function openStore(choice: StoreChoice, option: string = "--store")
   const Store = await load(adapter);
   const { namespace, encryption, open, timeoutMs } = choice;
   const store = new Store({ ...adapter.options(url), namespace, encryption, open, timeoutMs });
-  return { store, scheme, label: labelOf(url, namespace), url };
+  return { store, scheme, label: labelOf(url, namespace), url, namespace: namespace ?? "" };
 }
 
 function readUrl(given: string | undefined, option: string): string {
@@ -117,28 +116,8 @@ function readUrl(given: string | undefined, option: string): string {
 type StoreClass = new (options: Record<string, unknown>) => TokenStore;
 
 async function load({ package: name, className, driver }: Adapter): Promise<StoreClass> {
-  const project = createRequire(join(process.cwd(), "package.json"));
-  const own = createRequire(import.meta.url);
-  // In this project first; otherwise next to the command, where it was installed together with an adapter.
-  const resolve = (wanted: string): string | undefined => {
-    for (const require of [project, own]) {
-      try {
-        return require.resolve(wanted);
-      } catch {
-        // the next one
-      }
-    }
-    return undefined;
-  };
-  const missing = [name, ...(driver === undefined ? [] : [driver])].filter(
-    (each) => resolve(each) === undefined,
-  );
-  if (missing.length > 0) {
-    throw new CommandError(
-      `Not installed in this project: ${missing.join(", ")}. Run: npm install ${missing.join(" ")}`,
-    );
-  }
-  const module = (await import(pathToFileURL(resolve(name)!).href)) as Record<string, unknown>;
+  const names = driver === undefined ? [] : [driver];
+  const module = await importFromProject<Record<string, unknown>>(name, ...names);
   return module[className] as StoreClass;
 }
 

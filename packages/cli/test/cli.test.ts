@@ -1,11 +1,11 @@
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateKey } from "@tokenkeep/core";
 import { FileTokenStore } from "@tokenkeep/file";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { tokenkeep } from "./run.js";
+import { tokenkeep } from "./support/run.js";
 
 let folder: string;
 let path: string;
@@ -231,71 +231,6 @@ describe("rekey", () => {
     const { stdout } = await tokenkeep(["keygen", "k9"]);
     expect(stdout).toMatch(/^k9:[A-Za-z0-9+/]{43}=$/);
     expect(await tokenkeep(["keygen", "no spaces"])).toMatchObject({ status: 2 });
-  });
-});
-
-describe("doctor", () => {
-  const check = async (env: Record<string, string> = {}) => {
-    const { status, stdout } = await tokenkeep(["doctor", "--store", store, "--json"], env);
-    return { status, names: (JSON.parse(stdout).findings as { name: string }[]).map(({ name }) => name) };
-  };
-
-  it("finds nothing in a healthy store, and changes nothing", async () => {
-    await fill(["ann", "bob"]);
-    const before = readFileSync(path);
-    expect(await check()).toEqual({ status: 0, names: [] });
-    expect(readFileSync(path).equals(before)).toBe(true);
-  });
-
-  it("finds a file that others can read", async () => {
-    await fill(["ann"]);
-    chmodSync(path, 0o644);
-    const { status, names } = await check();
-    expect([status, ...new Set(names)]).toEqual([1, "readable-by-others"]); // SQLite gives its -wal the same mode
-    const ignored = await tokenkeep(["doctor", "--store", store, "--ignore", "readable-by-others"]);
-    expect(ignored.status).toBe(0);
-  });
-
-  it("finds an index entry that is missing, a missing key, and another schema", async () => {
-    const key = generateKey("k1").split(":")[1]!;
-    const { default: Database } = await import("better-sqlite3");
-    const change = (sql: string) => {
-      const database = new Database(path);
-      database.exec(sql);
-      database.close();
-    };
-    await fill(["ann"]);
-    change("UPDATE tokenkeep_tokens SET refresh_token_key = NULL");
-    expect(await check()).toEqual({ status: 1, names: ["index-missing"] });
-    change("DELETE FROM tokenkeep_tokens");
-    await fill(["ann"], { keys: [{ id: "k1", key }] });
-    expect(await check()).toEqual({ status: 1, names: ["unreadable-record"] });
-    expect(await check({ TOKENKEEP_KEYS: `k1:${key}` })).toEqual({ status: 0, names: [] });
-    change("UPDATE tokenkeep_meta SET value = 99 WHERE name = 'version'");
-    expect(await check()).toEqual({ status: 1, names: ["schema"] });
-  });
-
-  it("finds grants that need a login, records of no use, and times that can't be", async () => {
-    const tokens = new SqliteTokenStore(path);
-    await tokens.saveToken({
-      userSignature: { name: "a" },
-      refreshToken: "r",
-      refreshState: { status: "login-required" },
-    });
-    await tokens.saveToken({ userSignature: { name: "b" }, accessToken: "x", expiresAt: Date.now() - HOUR });
-    const day = 86_400_000;
-    const future = { createdAt: Date.now() + day, savedAt: Date.now() + day };
-    await tokens.importToken({ id: "future", refreshToken: "f", revision: 1, ...future });
-    await tokens.close();
-    const { status, names } = await check();
-    expect(status).toBe(1);
-    expect(names.sort()).toEqual(["dead-grants", "expired-without-refresh", "saved-in-the-future"]);
-  });
-
-  it("says that it could not check", async () => {
-    const { status, stdout } = await tokenkeep(["doctor", "--store", "redis://127.0.0.1:1", "--json"]);
-    expect(status).toBe(3);
-    expect(JSON.parse(stdout).findings[0]).toMatchObject({ name: "unreachable" });
   });
 });
 

@@ -1,8 +1,10 @@
-import { TokenManager } from "@tokenkeep/oauth2";
+import type { OAuthToken } from "@tokenkeep/core";
+import { refreshStateOf, TokenManager } from "@tokenkeep/oauth2";
 import { type ChangeFlags, type Context, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
-import { type ProviderFlags, providerFrom } from "../provider.js";
+import { mayBelong, type ProviderFlags, providerFrom } from "../provider.js";
 import { counted, parseDuration } from "../text.js";
+import { isMemo } from "../tokens.js";
 
 /** The options of `refresh`. */
 export interface RefreshFlags extends ChangeFlags, ProviderFlags {
@@ -15,18 +17,31 @@ export async function refresh(flags: RefreshFlags, { output, signal }: Context):
   const idleMs = parseDuration("--idle", flags.idle);
   const provider = providerFrom(flags);
   await withStore(flags, "existing", async ({ store }) => {
+    const filter = (token: OAuthToken) => mayBelong(token, flags);
+    let unclaimed = 0;
+    let due = 0;
+    for await (const token of store.tokens()) {
+      signal.throwIfAborted();
+      const state = refreshStateOf(token);
+      const usedAt = state?.refreshedAt ?? token.savedAt!;
+      const isIdle = token.accessToken === null || Date.now() - usedAt >= idleMs;
+      if (isMemo(token.id!) || token.refreshToken === null || !isIdle || state?.status === "login-required")
+        continue;
+      if (token.issuer === null ? filter(token) : token.issuer === provider.issuer) due++;
+      else if (token.issuer === null) unclaimed++;
+    }
+    if (unclaimed > 0) {
+      output.say(
+        `${counted(unclaimed, "grant")} left out: nothing says of which provider. Name the client with --client-id.`,
+      );
+    }
     if (flags.dryRun) {
-      let due = 0;
-      for await (const token of store.tokens()) {
-        signal.throwIfAborted();
-        if (token.refreshToken !== null && Date.now() - token.savedAt! > idleMs) due++;
-      }
       if (flags.json) return output.json({ due, dryRun: true });
       return output.data(`${counted(due, "grant")} would be refreshed.`);
     }
     const tokens = new TokenManager(store, provider);
     try {
-      const { refreshed, failed } = await tokens.keepAlive({ idleMs, signal });
+      const { refreshed, failed } = await tokens.keepAlive({ idleMs, filter, signal });
       if (flags.json) await output.json({ refreshed, failed });
       else await output.data(`${counted(refreshed, "grant")} refreshed, ${failed} failed.`);
       if (failed > 0)

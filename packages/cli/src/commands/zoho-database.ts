@@ -1,16 +1,6 @@
-import { createRequire } from "node:module";
-import { join } from "node:path";
-import { pathToFileURL } from "node:url";
-import {
-  fromZohoMysql,
-  fromZohoSqlite,
-  type SqliteReader,
-  type ZohoClient,
-  type ZohoTokens,
-} from "@tokenkeep/zoho-crm";
-import { CommandError } from "../errors.js";
-
-type SqliteClass = new (path: string, options: { readonly: true }) => SqliteReader & { close(): void };
+import { fromZohoMysql, fromZohoSqlite, type ZohoClient, type ZohoTokens } from "@tokenkeep/zoho-crm";
+import { importFromProject } from "../project.js";
+import { openSqlite } from "../sqlite.js";
 
 /**
  * Reads a Zoho SDK's table, with the driver of the project in which the command runs.
@@ -28,7 +18,7 @@ export async function fromZohoDatabase(
 ): Promise<ZohoTokens> {
   const options = { ...client, ...(table !== undefined && { table }) };
   if (kind === "mysql") {
-    const { createPool } = (await importDriver("mysql2")) as typeof import("mysql2");
+    const { createPool } = await importFromProject<typeof import("mysql2")>("mysql2");
     const pool = createPool(source).promise();
     try {
       return await fromZohoMysql(pool, options);
@@ -36,20 +26,10 @@ export async function fromZohoDatabase(
       await pool.end();
     }
   }
-  const { default: Database } = (await importDriver("better-sqlite3")) as { default: SqliteClass };
-  const database = new Database(source, { readonly: true });
+  const database = await openSqlite(source);
   try {
     return fromZohoSqlite(database, options);
   } finally {
     database.close();
-  }
-}
-
-async function importDriver(name: string): Promise<unknown> {
-  const project = createRequire(join(process.cwd(), "package.json"));
-  try {
-    return await import(pathToFileURL(project.resolve(name)).href);
-  } catch {
-    throw new CommandError(`Not installed in this project: ${name}. Run: npm install ${name}`);
   }
 }

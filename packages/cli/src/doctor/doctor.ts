@@ -1,10 +1,12 @@
-import { isTokenStoreError } from "@tokenkeep/core";
+import { isTokenStoreError, type TokenStoreErrorCode } from "@tokenkeep/core";
+import { passwordsInUrl, redact, storedAccessOf } from "@tokenkeep/core/backend";
 import { type Context, closing, type StoreFlags } from "../context.js";
-import { UsageError } from "../errors.js";
+import { CommandError, UsageError } from "../errors.js";
 import { encryptionFrom } from "../keys.js";
-import { openStore } from "../store-url.js";
+import type { Output } from "../output.js";
+import { type OpenStore, openStore } from "../store-url.js";
 import { escaped } from "../text.js";
-import { type Finding, finding } from "./findings.js";
+import { FINDINGS, type Finding, type FindingName, finding } from "./findings.js";
 import { checkRecords } from "./records.js";
 import { checkServer } from "./servers.js";
 
@@ -14,75 +16,74 @@ export interface DoctorFlags extends StoreFlags {
 }
 
 /** The findings that say what the store itself says, by its code. */
-const BY_CODE: Readonly<Record<string, [name: string, advice: string]>> = {
-  ERR_UNAVAILABLE: ["unreachable", "Check the address, the network and the server."],
-  ERR_PERMISSION: [
-    "refused",
-    "Check user, password and privileges; the adapter's README lists what it needs.",
-  ],
-  ERR_SCHEMA: ["schema", "Check the URL and the namespace; run: tokenkeep migrate"],
-  ERR_KEY: ["key", "Give the right keys in TOKENKEEP_KEYS or --keys-file."],
-  ERR_CORRUPT: ["corrupt", "Restore a backup."],
+const BY_CODE: Partial<Record<TokenStoreErrorCode, FindingName>> = {
+  ERR_UNAVAILABLE: "unreachable",
+  ERR_PERMISSION: "refused",
+  ERR_SCHEMA: "schema",
+  ERR_KEY: "key",
+  ERR_CORRUPT: "corrupt",
 };
+
+/** How long a server may take to answer, in milliseconds. */
+const REACH_MS = 5000;
 
 /**
  * Checks a store and says what is wrong and what to do. Changes nothing.
  * @returns the exit status: 0 healthy or advice only, 1 something is wrong, 3 could not check
  */
 export async function doctor(flags: DoctorFlags, { output, signal }: Context): Promise<number> {
+  const ignored = flags.ignore ?? [];
+  const unknown = ignored.filter((name) => !Object.hasOwn(FINDINGS, name));
+  if (unknown.length > 0) throw new UsageError(`--ignore: there is no finding ${unknown.join(", ")}.`);
   const encryption = encryptionFrom(flags.keysFile, "TOKENKEEP_KEYS");
-  const opened = await openStore({
-    url: flags.store,
-    namespace: flags.namespace,
-    encryption,
-    open: "existing",
-  });
-  const findings: Finding[] = [];
-  let isChecked = true;
-  await closing(opened.store, async () => {
-    try {
-      findings.push(...(await checkRecords(opened.store, signal)));
-    } catch (error) {
-      if (signal.aborted) throw error;
-      if (!isTokenStoreError(error)) throw error;
-      const [name, advice] = BY_CODE[error.code] ?? ["failed", "See the message."];
-      findings.push(finding(name, "error", error.message, advice));
-      isChecked = error.code !== "ERR_UNAVAILABLE";
-    }
-    try {
-      findings.push(...(await checkServer(opened)));
-    } catch (error) {
-      const isKnown = findings.some(({ severity }) => severity === "error");
-      if (!isKnown)
-        findings.push(
-          finding(
-            "settings-unknown",
-            "advice",
-            `The server's settings can't be read: ${messageOf(error)}`,
-            "Give the user the right to read them.",
-          ),
-        );
-    }
-  });
-  const ignored = new Set(flags.ignore ?? []);
-  const left = findings.filter(({ name }) => !ignored.has(name));
-  if (flags.json) await output.json({ store: opened.label, findings: left });
-  else {
-    for (const { name, severity, what, advice } of left) {
-      const mark = {
-        error: output.colors.red("error"),
-        warning: output.colors.yellow("warning"),
-        advice: "advice",
-      }[severity];
-      await output.data(`${mark} ${name}: ${escaped(what)}\n  ${escaped(advice)}`);
-    }
-    if (left.length === 0) await output.data(`${opened.label}: healthy.`);
-  }
+  const { store: url, namespace } = flags;
+  const opened = await openStore({ url, namespace, encryption, open: "existing" });
+  const { findings, isChecked } = await closing(opened.store, () => examine(opened, signal));
+  const left = findings.filter(({ name }) => !ignored.includes(name));
+  if (flags.json) await output.json({ store: opened.label, isChecked, findings: left });
+  else await print(left, opened, output);
   if (!isChecked) return 3;
   return left.some(({ severity }) => severity !== "advice") ? 1 : 0;
 }
 
-function messageOf(error: unknown): string {
-  if (error instanceof UsageError) throw error;
-  return error instanceof Error ? (error.message.split("\n")[0] ?? "") : String(error);
+async function examine(
+  opened: OpenStore,
+  signal: AbortSignal,
+): Promise<{ findings: Finding[]; isChecked: boolean }> {
+  const findings: Finding[] = [];
+  let isReachable = true;
+  try {
+    // A server that is not there is reported soon, and not tried again and again like one that goes away.
+    if (!["file", "sqlite"].includes(opened.scheme)) {
+      const access = storedAccessOf(opened.store);
+      await access.run((backend, deadline) => backend.scanStored(null, 1, deadline), REACH_MS);
+    }
+    findings.push(...(await checkRecords(opened.store, signal)));
+  } catch (error) {
+    if (signal.aborted || !isTokenStoreError(error)) throw error;
+    isReachable = error.code !== "ERR_UNAVAILABLE";
+    findings.push(finding(BY_CODE[error.code] ?? "failed", error.message));
+  }
+  const isWell = findings.every(({ severity }) => severity !== "error");
+  try {
+    findings.push(...(await checkServer(opened)));
+    isReachable = true;
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    const [reason] = redact(error, passwordsInUrl(opened.url)).message.split("\n");
+    if (isWell) findings.push(finding("settings-unknown", `The server's settings can't be read: ${reason}`));
+  }
+  return { findings, isChecked: isReachable };
+}
+
+async function print(findings: readonly Finding[], { label }: OpenStore, output: Output): Promise<void> {
+  const marks = {
+    error: output.colors.red("error"),
+    warning: output.colors.yellow("warning"),
+    advice: "advice",
+  };
+  for (const { name, severity, what, advice } of findings) {
+    await output.data(`${marks[severity]} ${name}: ${escaped(what)}\n  ${advice}`);
+  }
+  if (findings.length === 0) await output.data(`${label}: healthy.`);
 }

@@ -1,0 +1,176 @@
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { generateKey } from "@tokenkeep/core";
+import Database from "better-sqlite3";
+import { beforeEach, describe, expect, it } from "vitest";
+import { fill, folderForTest, storeOn } from "./support/backends.js";
+import { doctor } from "./support/doctor.js";
+import { tokenkeepHere } from "./support/run.js";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+let folder: string;
+beforeEach(() => {
+  folder = folderForTest();
+});
+
+describe("on a file", () => {
+  let path: string;
+  let url: string;
+  beforeEach(async () => {
+    path = join(folder, "tokens.jsonl");
+    url = `file:${path}`;
+    await fill(url, ["ann", "bob"]);
+  });
+
+  it("finds nothing in a healthy store", async () => {
+    expect(await doctor(url)).toEqual({ status: 0, names: [] });
+  });
+
+  it("finds a file that others can read", async () => {
+    chmodSync(path, 0o644);
+    expect((await doctor(url)).names).toEqual(["readable-by-others", "refused"]);
+  });
+
+  it("finds a folder in which others can replace it", async () => {
+    chmodSync(folder, 0o777);
+    expect((await doctor(url)).names).toEqual(["directory-writable-by-others"]);
+  });
+
+  it("finds damage, and another program's file", async () => {
+    const text = readFileSync(path, "utf8");
+    const [header, ...lines] = text.split("\n");
+    writeFileSync(path, [header, "{torn", ...lines].join("\n"));
+    expect((await doctor(url)).names).toEqual(["corrupt"]);
+    writeFileSync(path, "another program's\n");
+    expect((await doctor(url)).names).toEqual(["corrupt"]);
+  });
+});
+
+describe("on SQLite", () => {
+  let path: string;
+  let url: string;
+  beforeEach(async () => {
+    path = join(folder, "tokens.db");
+    url = `sqlite:${path}`;
+  });
+
+  const change = (...statements: string[]) => {
+    const database = new Database(path);
+    database.unsafeMode(true);
+    for (const sql of statements) database.exec(sql);
+    database.close();
+  };
+
+  it("finds nothing in a healthy store", async () => {
+    await fill(url, ["ann", "bob"]);
+    expect(await doctor(url)).toEqual({ status: 0, names: [] });
+  });
+
+  it("finds nothing while a program rotates tokens", async () => {
+    await fill(url, ["ann", "bob"]);
+    const store = storeOn(url);
+    let isDone = false;
+    const rotating = (async () => {
+      for (let round = 0; !isDone; round++) {
+        await store.saveToken({
+          userSignature: { name: "ann" },
+          clientId: "app",
+          refreshToken: `refresh-secret-${round}`,
+        });
+        await new Promise(setImmediate);
+      }
+    })();
+    for (let round = 0; round < 20; round++) {
+      const { stdout } = await tokenkeepHere(["doctor", "--store", url, "--json"]);
+      expect(JSON.parse(stdout).findings).toEqual([]);
+    }
+    isDone = true;
+    await rotating;
+    await store.close();
+  });
+
+  it.each([
+    ["index-missing", "UPDATE tokenkeep_tokens SET refresh_token_key = NULL"],
+    ["schema-index-missing", "DROP INDEX tokenkeep_tokens_refresh_token"],
+    ["sqlite-not-wal", "PRAGMA journal_mode = DELETE"],
+    ["schema", "UPDATE tokenkeep_meta SET value = 99 WHERE name = 'version'"],
+    ["schema", "UPDATE tokenkeep_meta SET value = 0 WHERE name = 'version'"],
+    ["corrupt", "UPDATE tokenkeep_tokens SET record = 'torn'"],
+  ])("finds %s after: %s", async (name, sql) => {
+    await fill(url, ["ann"]);
+    change(sql);
+    expect(await doctor(url)).toEqual({ status: 1, names: [name] });
+  });
+
+  it("finds damage that no record shows", async () => {
+    await fill(url, ["ann"]);
+    change(
+      "PRAGMA writable_schema = ON",
+      "UPDATE sqlite_schema SET rootpage = (SELECT rootpage FROM sqlite_schema WHERE name = 'tokenkeep_locks') WHERE name = 'tokenkeep_tokens_user'",
+    );
+    expect((await doctor(url)).names).toContain("corrupt");
+  });
+
+  it("finds files that others can read", async () => {
+    await fill(url, ["ann"]);
+    chmodSync(path, 0o644);
+    expect(await doctor(url)).toEqual({ status: 1, names: ["readable-by-others"] });
+    const ignored = await tokenkeepHere(["doctor", "--store", url, "--ignore", "readable-by-others"]);
+    expect(ignored).toMatchObject({ status: 0, stdout: expect.stringContaining("healthy") });
+    expect(await tokenkeepHere(["doctor", "--store", url, "--ignore", "readable"])).toMatchObject({
+      status: 2,
+    });
+  });
+
+  it("finds keys that are missing, other bytes of a key, several keys, and plaintext among what is sealed", async () => {
+    const [one, other, two] = [generateKey("k1"), generateKey("k1"), generateKey("k2")];
+    const keysOf = (...texts: string[]) => ({
+      encryption: { keys: texts.map((text) => ({ id: text.slice(0, 2), key: text.slice(3) })) },
+    });
+    await fill(url, ["ann"], keysOf(one));
+    expect(await doctor(url)).toEqual({ status: 1, names: ["unreadable-record"] });
+    expect(await doctor(url, { TOKENKEEP_KEYS: one })).toEqual({ status: 0, names: [] });
+    expect(await doctor(url, { TOKENKEEP_KEYS: other })).toEqual({ status: 1, names: ["key"] });
+    await fill(url, ["bob"], keysOf(two, one));
+    const both = { TOKENKEEP_KEYS: `${two},${one}` };
+    expect(await doctor(url, both)).toEqual({ status: 0, names: ["several-keys"] });
+    await fill(url, ["cy"]);
+    expect(await doctor(url, both)).toEqual({ status: 1, names: ["mixed-plaintext", "several-keys"] });
+  });
+
+  it("finds a value that was tampered with", async () => {
+    const key = generateKey("k1");
+    await fill(url, ["ann", "bob"], { encryption: { keys: [{ id: "k1", key: key.slice(3) }] } });
+    change(
+      "UPDATE tokenkeep_tokens SET record = replace(record, 'ann', 'eve') WHERE record LIKE '%\"userName\":\"ann\"%'",
+    );
+    expect(await doctor(url, { TOKENKEEP_KEYS: key })).toEqual({ status: 1, names: ["unreadable-record"] });
+  });
+
+  it("finds a store full of dead tokens, and times that can't be", async () => {
+    const store = storeOn(url);
+    for (let i = 0; i < 20; i++) {
+      await store.saveToken({
+        userSignature: { name: `dead ${i}` },
+        refreshToken: `r${i}`,
+        refreshState: { status: "login-required" },
+      });
+    }
+    await store.saveToken({ userSignature: { name: "b" }, accessToken: "x", expiresAt: Date.now() - HOUR });
+    const future = { createdAt: Date.now() + DAY, savedAt: Date.now() + DAY };
+    await store.importToken({ id: "future", refreshToken: "f", revision: 1, ...future });
+    await store.close();
+    const names = ["dead-grants", "expired-without-refresh", "saved-in-the-future"];
+    expect(await doctor(url)).toEqual({ status: 1, names });
+    const { stdout } = await tokenkeepHere(["doctor", "--store", url]);
+    expect(stdout).toMatch(/dead-grants: .* and 15 more/);
+  });
+});
+
+it("says that it could not check", async () => {
+  const { status, stdout } = await tokenkeepHere(["doctor", "--store", "redis://127.0.0.1:1", "--json"]);
+  expect(status).toBe(3);
+  expect(JSON.parse(stdout)).toMatchObject({ isChecked: false, findings: [{ name: "unreachable" }] });
+});
