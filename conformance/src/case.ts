@@ -79,6 +79,11 @@ export interface DisruptionMeans {
   mute?(): void | Promise<void>;
   /** Ends every disruption: the server is back. */
   restore?(): void | Promise<void>;
+  /**
+   * Kills the server itself, and starts it again: all processes lose it. For histories alone, which call it in one
+   * process.
+   */
+  restart?(): void | Promise<void>;
 }
 
 /** How to make a store from a caller's own client: a pool, a connection, an open database. */

@@ -5,6 +5,8 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { ModuleError } from "./candidate.js";
+import { hasProblems, runHistories } from "./histories/run-histories.js";
+import { textOfHistories } from "./histories/text.js";
 import { junitOf, markdownOf, textOf } from "./report.js";
 import { type RunOptions, runConformance, select } from "./run.js";
 
@@ -15,6 +17,9 @@ Checks a token store against the contract. The module's default export is
 
   --only 3.4        only this paragraph, section (3) or sentence (3.4a); can be repeated
   --seed N          repeat the random choices of the run with this seed
+  --histories TIME  instead of the cases, make random calls from several processes for this long (60s, 5m, 2h) while
+                    the module's disruptions run, and check that one order of the calls explains all results
+  --processes N     how many processes make them (4)
   --rounds N        how often each kill test kills; 20 times as many random sequences are tried (3)
   --json FILE       write the report as JSON
   --junit FILE      write the report as JUnit XML
@@ -38,6 +43,8 @@ async function main(): Promise<number> {
   if (rest.length > 0) throw new Misuse(`Name one module, not ${positionals.join(" and ")}.`);
   if (!existsSync(path)) throw new Misuse(`There is no file ${path}.`);
   if (select(values.only).length === 0) throw new Misuse(`There is no case for ${values.only?.join(", ")}.`);
+  if (values.histories !== undefined) return histories(path, values.histories, values);
+  if (values.processes !== undefined) throw new Misuse("--processes goes with --histories.");
   const rounds = count("rounds", values.rounds);
   const report = await runConformance(pathToFileURL(resolve(path)), {
     only: values.only,
@@ -52,6 +59,34 @@ async function main(): Promise<number> {
   return report.summary.failed === 0 ? 0 : 1;
 }
 
+async function histories(
+  path: string,
+  time: string,
+  { seed, processes, json }: { seed?: string; processes?: string; json?: string },
+): Promise<number> {
+  if (processes !== undefined && !(Number(processes) > 0))
+    throw new Misuse("--processes takes a number above 0.");
+  const report = await runHistories(pathToFileURL(resolve(path)), {
+    durationMs: milliseconds(time),
+    seed: count("seed", seed),
+    processes: count("processes", processes),
+    onProgress: ({ madeForMs }) => {
+      if (process.stdout.isTTY) process.stdout.write(`${CLEAR_LINE}${Math.round(madeForMs / 1000)} s`);
+    },
+  });
+  if (process.stdout.isTTY) process.stdout.write(CLEAR_LINE);
+  console.log(textOfHistories(report));
+  await write(json, () => `${JSON.stringify(report, null, 2)}\n`);
+  return hasProblems(report) ? 1 : 0;
+}
+
+function milliseconds(text: string): number {
+  const [, number, unit] = /^(\d{1,6})(s|m|h)$/.exec(text) ?? [];
+  const ms = Number(number) * { s: 1000, m: 60_000, h: 3_600_000 }[unit as "s" | "m" | "h"];
+  if (!(ms > 0)) throw new Misuse("--histories takes a time: 60s, 5m or 2h.");
+  return ms;
+}
+
 // Its type is what parseArgs infers.
 function parse() {
   try {
@@ -61,6 +96,8 @@ function parse() {
         only: { type: "string", multiple: true },
         seed: { type: "string" },
         rounds: { type: "string" },
+        histories: { type: "string" },
+        processes: { type: "string" },
         json: { type: "string" },
         junit: { type: "string" },
         markdown: { type: "string" },

@@ -14,6 +14,13 @@ export type {
 } from "./case.js";
 export { allCases } from "./cases/index.js";
 export { encrypted } from "./encrypted.js";
+export {
+  type HistoryOptions,
+  type HistoryReport,
+  hasProblems,
+  runHistories,
+} from "./histories/run-histories.js";
+export { textOfHistories } from "./histories/text.js";
 export { startProxy, type TcpProxy } from "./proxy.js";
 export { type RegisterTest, registerConformance, type TestRunner } from "./register.js";
 export { type CaseResult, type Report, type RunOptions, runConformance, select } from "./run.js";

@@ -96,18 +96,20 @@ export class Model {
   /**
    * Saves plain properties.
    * @param chosen the id that the store made for a new record
+   * @param ifRevision the condition (3.6), if there is one
    */
-  save(token: TokenInput, chosen: string): Saved {
+  save(token: TokenInput, chosen: string, ifRevision?: number): Saved {
     const given = modelToken(token);
     const changes = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== null));
-    return this.#save(token.id || null, given, changes, chosen);
+    return this.#save(token.id || null, given, changes, chosen, ifRevision);
   }
 
   /**
    * Saves a copy of `base` with other properties: only what differs counts (3.7).
    * @param chosen as in {@link Model.save}
+   * @param ifRevision as in {@link Model.save}
    */
-  saveCopy(base: ModelRecord, changes: TokenInput, chosen: string): Saved {
+  saveCopy(base: ModelRecord, changes: TokenInput, chosen: string, ifRevision?: number): Saved {
     const copy = change(base, changesOf(changes));
     const differing: Partial<ModelToken> = {};
     for (const name of PROPERTIES) if (copy[name] !== base[name]) set(differing, name, copy[name]);
@@ -115,11 +117,18 @@ export class Model {
       if (!(token in differing)) continue;
       for (const name of DEPENDENT[token]) set(differing, name, copy[name]);
     }
-    return this.#save(base.id, copy, differing, chosen);
+    return this.#save(base.id, copy, differing, chosen, ifRevision);
   }
 
-  #save(id: string | null, token: ModelToken, changes: Partial<ModelToken>, chosen: string): Saved {
+  #save(
+    id: string | null,
+    token: ModelToken,
+    changes: Partial<ModelToken>,
+    chosen: string,
+    ifRevision: number | undefined,
+  ): Saved {
     const match = (id === null ? undefined : this.byId(id)) ?? this.#match(token);
+    if (ifRevision !== undefined && ifRevision !== (match?.revision ?? 0)) return "ERR_CONFLICT";
     const next: ModelRecord = {
       ...(match === undefined ? { ...token, id: id ?? chosen, revision: 0 } : change(match, changes)),
       savedBy: 0,

@@ -24,6 +24,8 @@ const DESCRIPTIONS: { readonly [Name in JobName]: (args: Jobs[Name]["args"]) => 
   refresh: ({ ids }) =>
     `saveToken({ id, refreshToken }) of ${ids.length} records in turn, until told to stop`,
   rekey: (options) => `rekey(store, ${show(options)})`,
+  history: () => "random calls, until told to stop",
+  readAll: () => "findToken of every record",
   close: () => "close()",
   closeAndLeave: () => "close(), and nothing else",
 };

@@ -1,11 +1,15 @@
 import { closeSync, openSync, rmSync } from "node:fs";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { type Lease, type OAuthToken, rekey, type TokenInput, type TokenStore } from "@tokenkeep/core";
+import type { DisruptionMeans } from "../case.js";
+import { readAll, work } from "../histories/workload.js";
 import type { HoldOutcome, JobName, Jobs, LockLoopOutcome, SaveOutcome } from "./protocol.js";
 
 /** What a job works with. */
 export interface Tools {
   readonly store: TokenStore;
+  /** What the module can do to the connections of this process. */
+  readonly disruptions?: DisruptionMeans | undefined;
   /** Aborts when the parent tells the job to stop. */
   readonly stop: AbortSignal;
   /** Resolves once the report has left this process, so that it survives a kill. */
@@ -82,6 +86,16 @@ const JOBS: { readonly [Name in JobName]: Job<Name> } = {
         await sleep(pauseMs);
       },
     });
+  },
+
+  async history(workload, { store, disruptions, stop }) {
+    await work(store, workload, disruptions, stop);
+    return null;
+  },
+
+  async readAll(workload, { store }) {
+    await readAll(store, workload);
+    return null;
   },
 
   async close(_args, { store }) {

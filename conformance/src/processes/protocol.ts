@@ -1,5 +1,6 @@
 import type { PlainToken, RekeyProgress, RekeyReport, TokenInput } from "@tokenkeep/core";
 import type { OpenOptions, Space } from "../case.js";
+import type { Workload } from "../histories/workload.js";
 
 export type { OpenOptions };
 
@@ -75,6 +76,10 @@ export interface Jobs {
     event: RekeyProgress;
     result: RekeyReport;
   };
+  /** Makes the random calls of a history, and logs them, until it is told to stop. */
+  history: { args: Workload; event: never; result: null };
+  /** Reads every record of a history, and logs that. */
+  readAll: { args: Workload; event: never; result: null };
   close: { args: Record<string, never>; event: never; result: null };
   /** Closes the store and the channel to the parent: nothing of the kit keeps the process alive then. */
   closeAndLeave: { args: Record<string, never>; event: never; result: null };

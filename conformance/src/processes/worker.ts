@@ -1,16 +1,19 @@
 // The program of the kit's child processes: opens the module's store, and runs jobs.
 import { setTimeout as sleep } from "node:timers/promises";
 import type { TokenStore } from "@tokenkeep/core";
+import type { DisruptionMeans } from "../case.js";
 import { runJob } from "./jobs.js";
 import type { ChildMessage, ParentMessage, RunMessage, StartMessage, WireError } from "./protocol.js";
 
 interface StoreModule {
   readonly default: {
+    readonly disruptions?: DisruptionMeans;
     open(space: StartMessage["space"], options: StartMessage["options"]): TokenStore | Promise<TokenStore>;
   };
 }
 
 let store: TokenStore | undefined;
+let disruptions: DisruptionMeans | undefined;
 let isLeaving = false;
 const running = new Map<number, AbortController>();
 
@@ -28,6 +31,7 @@ process.on("disconnect", () => {
 async function start({ moduleUrl, space, options }: StartMessage): Promise<void> {
   try {
     const imported = (await import(moduleUrl)) as StoreModule;
+    disruptions = imported.default.disruptions;
     store = await imported.default.open(space, options);
     await send({ kind: "ready" });
   } catch (error) {
@@ -42,7 +46,7 @@ async function run({ call, job, args, startAt }: RunMessage): Promise<void> {
     if (store === undefined) throw new Error("The store is not open yet.");
     await sleep(Math.max(0, startAt - Date.now()));
     const report = (event: unknown): Promise<void> => send({ kind: "event", call, event });
-    const result = await runJob(job, args, { store, stop: stop.signal, report });
+    const result = await runJob(job, args, { store, disruptions, stop: stop.signal, report });
     await send({ kind: "result", call, result });
     if (job === "closeAndLeave") leave();
   } catch (error) {

@@ -1,0 +1,55 @@
+import { checkHolds, type LockAnomaly } from "./holds.js";
+import { type Anomaly, linearize, Undecided } from "./linearize.js";
+import type { Hold, Operation } from "./operation.js";
+
+/** What is wrong with a history; empty if nothing is. */
+export interface Problems {
+  readonly anomalies: readonly Anomaly[];
+  readonly lockAnomalies: readonly LockAnomaly[];
+  /** The groups for which the search was given up. */
+  readonly undecided: readonly string[];
+}
+
+/**
+ * Checks a history. Groups never share a record, so each is checked alone: a history is linearizable if and only if
+ * that of each of its objects is. `deleteTokens` counts in every group; that it is one step for all of them together is
+ * more than this checks.
+ */
+export function checkHistory(
+  calls: readonly Operation[],
+  holds: readonly Hold[] = [],
+  leaseMs: number = 0,
+): Problems {
+  const anomalies: Anomaly[] = [];
+  const undecided: string[] = [];
+  const forAll = calls.filter(({ group }) => group === undefined);
+  for (const [group, own] of groupBy(
+    calls.filter((call) => call.group !== undefined),
+    (call) => String(call.group),
+  )) {
+    try {
+      const anomaly = linearize([...own, ...forAll]);
+      if (anomaly !== undefined) anomalies.push(anomaly);
+    } catch (error) {
+      if (!(error instanceof Undecided)) throw error;
+      undecided.push(group);
+    }
+  }
+  const lockAnomalies: LockAnomaly[] = [];
+  for (const [, own] of groupBy(holds, ({ action }) => action.key)) {
+    const anomaly = checkHolds(own, leaseMs);
+    if (anomaly !== undefined) lockAnomalies.push(anomaly);
+  }
+  return { anomalies, lockAnomalies, undecided };
+}
+
+function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const value of values) {
+    const key = keyOf(value);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [value]);
+    else group.push(value);
+  }
+  return groups;
+}
