@@ -28,7 +28,7 @@ import type {
   SaveOptions,
   TokenStore,
 } from "./token-store.js";
-import { traced } from "./tracing.js";
+import { CALLS, LOCKS, notePlace, placeOf, traced } from "./tracing.js";
 
 /** How many records `tokens()` holds at a time. */
 const PAGE = 256;
@@ -47,7 +47,6 @@ type Method = "findToken" | "findTokenById" | "saveToken" | "importToken" | "del
 export class BaseTokenStore implements TokenStore {
   readonly capabilities: Capabilities;
   readonly #backend: SealedBackend;
-  readonly #namespace: string;
   readonly #timeoutMs: number;
   readonly #saves = new KeyedQueue();
   readonly #locks: Locks | undefined;
@@ -73,7 +72,7 @@ export class BaseTokenStore implements TokenStore {
       run: (work, timeoutMs) =>
         this.#call("rekey", [], (deadline) => work(this.#backend, deadline), timeoutMs),
     });
-    this.#namespace = namespace;
+    notePlace(this, { backend: backend.name, namespace });
     this.#timeoutMs = timeoutMs;
     const { name, leases } = backend;
     if (leases !== undefined) {
@@ -209,8 +208,8 @@ export class BaseTokenStore implements TokenStore {
     this.#enter();
     try {
       return await traced(
-        "lock",
-        () => this.#traceContext("withLock"),
+        LOCKS,
+        () => ({ ...placeOf(this), method: "withLock" }),
         () => locks.hold(key, work, checked, open),
       );
     } finally {
@@ -265,8 +264,8 @@ export class BaseTokenStore implements TokenStore {
     timeoutMs?: number,
   ): Promise<T> {
     return traced(
-      "call",
-      () => this.#traceContext(method),
+      CALLS,
+      () => ({ ...placeOf(this), method }),
       () => this.#run(seen, work, timeoutMs),
     );
   }
@@ -380,10 +379,6 @@ export class BaseTokenStore implements TokenStore {
 
   #tokenOrNull(record: TokenRecord | undefined): OAuthToken | null {
     return record === undefined ? null : tokenOf(record, this);
-  }
-
-  #traceContext(method: string): { backend: string; namespace: string; method: string } {
-    return { backend: this.#backend.name, namespace: this.#namespace, method };
   }
 
   /**

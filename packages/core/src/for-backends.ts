@@ -32,3 +32,4 @@ export {
 export { FIELD_NAMES, type FieldName, SECRETS, type TokenFields } from "./properties.js";
 export { decodeRecord, encodeRecord, type TokenRecord } from "./record.js";
 export { RecordMap } from "./record-map.js";
+export { placeOf, type StorePlace, type TraceContext, traced } from "./tracing.js";

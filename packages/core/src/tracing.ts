@@ -1,12 +1,17 @@
-import { tracingChannel } from "node:diagnostics_channel";
+import { type TracingChannel, tracingChannel } from "node:diagnostics_channel";
 import { isTokenStoreError } from "./errors.js";
+import type { TokenStore } from "./token-store.js";
 
-/** What a message on `tokenkeep:call` and `tokenkeep:lock` says. Never a secret. */
-export interface TraceContext {
+/** Where a store keeps its records. */
+export interface StorePlace {
   /** The backend's name: `redis`, `sqlite`, … */
   readonly backend: string;
-  /** The store's namespace. */
-  readonly namespace: string;
+  /** The store's namespace; undefined where nobody knows it. */
+  readonly namespace?: string;
+}
+
+/** What a message on `tokenkeep:call`, `tokenkeep:lock` and `tokenkeep:refresh` says. Never a secret. */
+export interface TraceContext extends StorePlace {
   /** The method that was called. */
   readonly method: string;
   /** The record's id, where the call names one or its result does. */
@@ -17,16 +22,23 @@ export interface TraceContext {
   code?: string;
 }
 
-const CALL = tracingChannel<unknown, TraceContext>("tokenkeep:call");
-const LOCK = tracingChannel<unknown, TraceContext>("tokenkeep:lock");
+/** The channel of a store's calls. */
+export const CALLS: TracingChannel<unknown, TraceContext> = tracingChannel("tokenkeep:call");
+/** The channel of a store's locks. */
+export const LOCKS: TracingChannel<unknown, TraceContext> = tracingChannel("tokenkeep:lock");
 
-/** Runs a call, and publishes its start and end where somebody subscribed. Otherwise computes nothing. */
-export function traced<T>(
-  channel: "call" | "lock",
-  context: () => TraceContext,
+/**
+ * Publishes the start and end of some work where somebody subscribed. Otherwise it computes nothing.
+ * @param channel where to publish
+ * @param context makes the message
+ * @param work what to do
+ * @returns what `work` returns
+ */
+export function traced<C extends TraceContext, T>(
+  { start, asyncEnd }: TracingChannel<unknown, C>,
+  context: () => C,
   work: () => Promise<T>,
 ): Promise<T> {
-  const { start, asyncEnd } = channel === "call" ? CALL : LOCK;
   if (!start.hasSubscribers && !asyncEnd.hasSubscribers) return work();
   const message = context();
   return start.runStores(message, () => {
@@ -46,4 +58,22 @@ export function traced<T>(
     );
     return result;
   });
+}
+
+// A symbol that two copies of this package share.
+const PLACE = Symbol.for("tokenkeep.place");
+
+/** Notes where a store keeps its records. */
+export function notePlace(store: TokenStore, place: StorePlace): void {
+  Object.defineProperty(store, PLACE, { value: place });
+}
+
+/**
+ * Where a store keeps its records, as far as it says so.
+ * @param store any store
+ * @returns its backend and namespace; of a store that is not a `BaseTokenStore`, the name of its class
+ */
+export function placeOf(store: TokenStore): StorePlace {
+  const place = (store as { [PLACE]?: StorePlace })[PLACE];
+  return place ?? { backend: store.constructor.name.replace(/TokenStore$/, "").toLowerCase() };
 }

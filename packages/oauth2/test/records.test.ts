@@ -243,6 +243,7 @@ describe("the tracing channel tokenkeep:refresh", () => {
       asyncStart: () => {},
       asyncEnd: (message: RefreshTrace) => {
         messages.push(`end ${message.outcome} ${message.code ?? ""}`);
+        expect(message).toMatchObject({ backend: "memory", namespace: "", method: "refresh" });
         expect(JSON.stringify(message)).not.toContain(old.refreshToken);
       },
       error: () => {},
