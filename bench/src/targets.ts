@@ -18,6 +18,25 @@ export interface Verdict {
   readonly met: boolean;
 }
 
+/** What a store on a server has to reach, next to its bare driver and to what people use otherwise. */
+export function serverTargets(
+  names: Record<"ours" | "encrypted" | "driver" | "keyv", string>,
+): readonly Target[] {
+  const { ours, encrypted, driver, keyv } = names;
+  return [
+    { job: "find", against: driver, times: 0.85, callers: 1 },
+    { job: "find", against: driver, times: 0.8, callers: 50 },
+    { job: "save", against: driver, times: 0.8 },
+    { job: "save a copy", against: driver, times: 0.8 },
+    ...[keyv, "Shopify's session storage"].flatMap((against): Target[] => [
+      { job: "find", against, times: 0.9, callers: 1 },
+      { job: "find", against, times: 1, callers: 50 },
+    ]),
+    { job: "find", candidate: encrypted, against: ours, times: 0.9 },
+    { job: "save", candidate: encrypted, against: ours, times: 0.9 },
+  ];
+}
+
 /** The cost at any size may be this many times the cost at the smallest one. */
 const FLAT = 1.3;
 

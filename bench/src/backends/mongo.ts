@@ -10,6 +10,7 @@ import { type Db, MongoClient } from "mongodb";
 import { fill, keyvCandidate, LARGEST, shopifyCandidate } from "../alternatives.js";
 import type { Bench, Candidate } from "../bench.js";
 import { storeCandidate } from "../ours.js";
+import { serverTargets } from "../targets.js";
 import { changesOf, ENCRYPTION, queryOf, tokenOf } from "../tokens.js";
 
 /** As many connections as there are callers at most. */
@@ -19,18 +20,7 @@ const ENCRYPTED = `${OURS}, encrypted`;
 const DRIVER = "mongodb";
 
 export const bench: Bench = {
-  targets: [
-    { job: "find", against: DRIVER, times: 0.85, callers: 1 },
-    { job: "find", against: DRIVER, times: 0.8, callers: 50 },
-    { job: "save", against: DRIVER, times: 0.8 },
-    { job: "save a copy", against: DRIVER, times: 0.8 },
-    ...["@keyv/mongo", "Shopify's session storage"].flatMap((against) => [
-      { job: "find" as const, against, times: 0.9, callers: 1 },
-      { job: "find" as const, against, times: 1, callers: 50 },
-    ]),
-    { job: "find", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-    { job: "save", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-  ],
+  targets: serverTargets({ ours: OURS, encrypted: ENCRYPTED, driver: DRIVER, keyv: "@keyv/mongo" }),
   notes: [
     "The server is FerretDB, unless `MONGODB_URL` names a MongoDB. FerretDB has no write concern: it answers once PostgreSQL has committed.",
     "mongodb alone finds with one `findOne` by a digest of user and client, and writes with one conditional `updateOne`; user and token values have unique indexes.",

@@ -8,6 +8,7 @@ import { keyvCandidate, LARGEST, shopifyCandidate } from "../alternatives.js";
 import { BARE_COLUMNS, bareSqlCandidate } from "../bare-sql.js";
 import type { Bench, Candidate } from "../bench.js";
 import { storeCandidate } from "../ours.js";
+import { serverTargets } from "../targets.js";
 import { ENCRYPTION } from "../tokens.js";
 import { zohoDbStore } from "./zoho-db-store.js";
 
@@ -19,18 +20,7 @@ const DRIVER = "mysql2";
 const SDK = "Zoho SDK's DBStore";
 
 export const bench: Bench = {
-  targets: [
-    { job: "find", against: DRIVER, times: 0.85, callers: 1 },
-    { job: "find", against: DRIVER, times: 0.8, callers: 50 },
-    { job: "save", against: DRIVER, times: 0.8 },
-    { job: "save a copy", against: DRIVER, times: 0.8 },
-    ...["@keyv/mysql", "Shopify's session storage"].flatMap((against) => [
-      { job: "find" as const, against, times: 0.9, callers: 1 },
-      { job: "find" as const, against, times: 1, callers: 50 },
-    ]),
-    { job: "find", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-    { job: "save", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-  ],
+  targets: serverTargets({ ours: OURS, encrypted: ENCRYPTED, driver: DRIVER, keyv: "@keyv/mysql" }),
   notes: [
     `The server is MariaDB, since the driver of the SDK's DBStore can't log in to MySQL 9. Each candidate has ${CONNECTIONS} connections, DBStore one for each call.`,
     "mysql2 alone finds by one digest. The store also asks for the user's record without a client, in the same statement.",

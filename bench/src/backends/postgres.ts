@@ -8,6 +8,7 @@ import { keyvCandidate, LARGEST, shopifyCandidate } from "../alternatives.js";
 import { BARE_COLUMNS, bareSqlCandidate } from "../bare-sql.js";
 import type { Bench, Candidate } from "../bench.js";
 import { storeCandidate } from "../ours.js";
+import { serverTargets } from "../targets.js";
 import { ENCRYPTION } from "../tokens.js";
 
 const CONNECTIONS = 10;
@@ -16,18 +17,7 @@ const ENCRYPTED = `${OURS}, encrypted`;
 const DRIVER = "pg";
 
 export const bench: Bench = {
-  targets: [
-    { job: "find", against: DRIVER, times: 0.85, callers: 1 },
-    { job: "find", against: DRIVER, times: 0.8, callers: 50 },
-    { job: "save", against: DRIVER, times: 0.8 },
-    { job: "save a copy", against: DRIVER, times: 0.8 },
-    ...["@keyv/postgres", "Shopify's session storage"].flatMap((against) => [
-      { job: "find" as const, against, times: 0.9, callers: 1 },
-      { job: "find" as const, against, times: 1, callers: 50 },
-    ]),
-    { job: "find", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-    { job: "save", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-  ],
+  targets: serverTargets({ ours: OURS, encrypted: ENCRYPTED, driver: DRIVER, keyv: "@keyv/postgres" }),
   notes: [
     `Each candidate has ${CONNECTIONS} connections. pg alone finds by one digest, without a prepared statement, as the store does; the store also asks for the user's record without a client, in the same statement.`,
     "keyv and Shopify's storage read one row by its primary key, and overwrite it, unread. Of two concurrent saves, either loses one.",

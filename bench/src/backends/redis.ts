@@ -9,6 +9,7 @@ import Keyv from "keyv";
 import { fill, keyvCandidate, LARGEST, shopifyCandidate } from "../alternatives.js";
 import type { Bench, Candidate } from "../bench.js";
 import { storeCandidate } from "../ours.js";
+import { serverTargets } from "../targets.js";
 import { changesOf, ENCRYPTION, queryOf, tokenOf } from "../tokens.js";
 
 const OURS = "@tokenkeep/redis";
@@ -16,18 +17,7 @@ const ENCRYPTED = `${OURS}, encrypted`;
 const DRIVER = "ioredis";
 
 export const bench: Bench = {
-  targets: [
-    { job: "find", against: DRIVER, times: 0.85, callers: 1 },
-    { job: "find", against: DRIVER, times: 0.8, callers: 50 },
-    { job: "save", against: DRIVER, times: 0.8 },
-    { job: "save a copy", against: DRIVER, times: 0.8 },
-    ...["@keyv/redis", "Shopify's session storage"].flatMap((against) => [
-      { job: "find" as const, against, times: 0.9, callers: 1 },
-      { job: "find" as const, against, times: 1, callers: 50 },
-    ]),
-    { job: "find", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-    { job: "save", candidate: ENCRYPTED, against: OURS, times: 0.9 },
-  ],
+  targets: serverTargets({ ours: OURS, encrypted: ENCRYPTED, driver: DRIVER, keyv: "@keyv/redis" }),
   notes: [
     "ioredis alone finds through an index in a script, as the store does, and writes on condition that the record did not change and that user and token values stay unique. Both use auto-pipelining.",
     "keyv and Shopify's storage read one key whose name they are told, and overwrite it, unread. Of two concurrent saves, either loses one.",
