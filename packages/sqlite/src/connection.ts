@@ -1,5 +1,4 @@
 import { closeSync, constants, openSync, statSync } from "node:fs";
-import { createRequire } from "node:module";
 import { setTimeout as sleep } from "node:timers/promises";
 import { TokenStoreError } from "@tokenkeep/core";
 import { codeOf, type Deadline, invalidOption, type MaybePromise } from "@tokenkeep/core/backend";
@@ -143,37 +142,26 @@ interface NodeSqlite {
 type BetterSqlite = new (path: string, options: { timeout: number }) => BetterSqliteDatabase;
 
 async function importBetterSqlite(): Promise<BetterSqlite> {
+  let Database: { readonly prototype: object };
   try {
-    checkVersion();
-    return (await import("better-sqlite3")).default as unknown as BetterSqlite;
+    // Within a `try`, bundlers know that it may be missing.
+    Database = (await import("better-sqlite3")).default;
   } catch (error) {
     if (codeOf(error) !== "ERR_MODULE_NOT_FOUND") throw error;
-    throw new TokenStoreError(
-      "ERR_UNAVAILABLE",
-      "sqlite: this runtime has no node:sqlite (Node 22.13 or newer has), and better-sqlite3 is not installed. " +
-        "Run: npm install better-sqlite3@12",
-      { retryable: false },
+    throw wrongDriver(
+      "this runtime has no node:sqlite (Node 22.13 or newer has), and better-sqlite3 is not installed",
     );
   }
-}
-
-/** On Node 20, better-sqlite3 13 ends the process with a segmentation fault. */
-function checkVersion(): void {
-  const version = installedVersion();
-  if (Number.parseInt(version, 10) < 13 || Number.parseInt(process.versions.node, 10) >= 22) return;
-  throw new TokenStoreError(
-    "ERR_UNAVAILABLE",
-    `sqlite: better-sqlite3 ${version} needs Node 22 or newer. Run: npm install better-sqlite3@12`,
-    { retryable: false },
-  );
-}
-
-function installedVersion(): string {
-  try {
-    return createRequire(import.meta.url)("better-sqlite3/package.json").version;
-  } catch {
-    return "0"; // it is not installed, which import() reports, or bundled
+  // `explain` came with 13, which ends a process of Node 20 with a segmentation fault.
+  if ("explain" in Database.prototype && Number.parseInt(process.versions.node, 10) < 22) {
+    throw wrongDriver("better-sqlite3 13 needs Node 22 or newer");
   }
+  return Database as BetterSqlite;
+}
+
+function wrongDriver(what: string): TokenStoreError {
+  const message = `sqlite: ${what}. Run: npm install better-sqlite3@12`;
+  return new TokenStoreError("ERR_UNAVAILABLE", message, { retryable: false });
 }
 
 /** Creates a missing file for its owner alone. SQLite gives -wal and -shm the same mode. */

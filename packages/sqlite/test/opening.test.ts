@@ -220,14 +220,18 @@ it.runIf(process.versions.node.startsWith("20."))(
   "better-sqlite3 13 is refused on Node 20, which it crashes",
   async () => {
     vi.resetModules();
-    vi.doMock("node:module", () => ({ createRequire: () => () => ({ version: "13.2.0" }) }));
+    vi.doMock("better-sqlite3", () => ({
+      default: class {
+        explain() {}
+      },
+    }));
     const { openDatabase: open } = await import("../src/connection.js");
-    vi.doUnmock("node:module");
     await expect(open(":memory:", "create")).rejects.toMatchObject({
       code: "ERR_UNAVAILABLE",
       retryable: false,
       message: expect.stringContaining("npm install better-sqlite3@12"),
     });
+    vi.doUnmock("better-sqlite3");
   },
 );
 
