@@ -111,12 +111,13 @@ export async function find(
 
 async function showOne(
   flags: ShowFlags,
-  { output }: Context,
+  { output, signal }: Context,
   lookUp: (store: TokenStore) => Promise<OAuthToken | null>,
   missing: string,
 ): Promise<void> {
   const { reveal = false } = flags;
-  if (reveal) await confirm("This shows secrets: whoever sees them can act as the user. Go on?", flags);
+  if (reveal)
+    await confirm("This shows secrets: whoever sees them can act as the user. Go on?", flags, signal);
   await withStore(flags, "existing", async ({ store }) => {
     const token = await lookUp(store);
     if (token === null) throw new CommandError(escaped(missing));

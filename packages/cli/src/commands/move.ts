@@ -7,7 +7,7 @@ import { type ChangeFlags, type Context, closing, withStore } from "../context.j
 import { CommandError, UsageError } from "../errors.js";
 import { encryptionFrom } from "../keys.js";
 import type { OpenStore } from "../store-url.js";
-import { openStore } from "../store-url.js";
+import { openStore, urlFrom } from "../store-url.js";
 import { counted, escaped } from "../text.js";
 import { fromZohoDatabase } from "./zoho-database.js";
 
@@ -45,7 +45,8 @@ export async function copy(flags: CopyFlags, context: Context): Promise<void> {
     await closing(target.store, async () => {
       await checkProtection(source, flags);
       const isEmpty = await isStoreEmpty(target.store, flags.dryRun === true);
-      if (!isEmpty && !flags.dryRun) await confirm(await targetQuestion("Copy into", target), flags);
+      if (!isEmpty && !flags.dryRun)
+        await confirm(await targetQuestion("Copy into", target), flags, context.signal);
       const counts = await importAll(source.store.tokens(), target.store, flags, context, isEmpty);
       await report("copied", counts, flags, context);
       if (!flags.dryRun) await verifyCopy(source.store, target.store, counts, flags, context);
@@ -199,10 +200,12 @@ export interface ImportFlags extends CopyFlags {
 }
 
 /** Imports an export of another store, or the file, table or SQLite database of a Zoho SDK. */
-export async function importFrom(source: string, flags: ImportFlags, context: Context): Promise<void> {
+export async function importFrom(given: string, flags: ImportFlags, context: Context): Promise<void> {
+  const source = urlFrom(given);
   await withStore(flags, flags.dryRun ? "existing" : "create", async (target) => {
     const isEmpty = await isStoreEmpty(target.store, flags.dryRun === true);
-    if (!isEmpty && !flags.dryRun) await confirm(await targetQuestion("Import into", target), flags);
+    if (!isEmpty && !flags.dryRun)
+      await confirm(await targetQuestion("Import into", target), flags, context.signal);
     const kind = kindOf(source);
     if (kind === "export") {
       const counts = await importAll(readExport(source), target.store, flags, context, isEmpty);
