@@ -147,7 +147,9 @@ export function createProgram(context: Context, finish: (status: number) => void
 
   ofProvider(
     changing(
-      command("refresh", "Refresh grants that would lapse.", ["tokenkeep refresh --idle 30d --zoho eu"]),
+      command("refresh", "Refresh grants that would lapse.", [
+        "tokenkeep refresh --idle 30d --zoho eu --yes",
+      ]),
     ),
   )
     .option("--idle <duration>", "not saved for this long, such as 30d")

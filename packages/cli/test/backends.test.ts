@@ -75,7 +75,7 @@ describe.each([...urls])("on %s", (_name, url) => {
       expect(await run(url, namespace, "migrate", "--dry-run")).toMatchObject({ status: 1 });
       expect(await dump(url)).toBe(before);
     }
-    expect(await run(url, namespace, "migrate")).toMatchObject({ status: 0 });
+    expect(await run(url, namespace, "migrate", "--yes")).toMatchObject({ status: 0 });
     expect(await json(url, namespace, "list")).toEqual([]);
   });
 

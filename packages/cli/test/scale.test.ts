@@ -98,6 +98,27 @@ describe("copy", () => {
     );
   });
 
+  it("overwrites nothing that a program saves in the target meanwhile", async () => {
+    const url = await manyRecords(500);
+    const target = `sqlite:${join(folderForTest(), "copy.db")}`;
+    const args = ["copy", "--store", url, "--to", target, "--yes"];
+    await tokenkeepHere(args);
+    const [source, program] = [storeOn(url), storeOn(target)];
+    const ids = (await program.getTokens()).map(({ id }) => id!);
+    // All of them are newer in the source, until the program saves them.
+    for (const id of ids) await source.saveToken({ id, accessToken: `from the source ${id}` });
+    const copying = tokenkeepHere(args);
+    for (const id of ids) {
+      await program.saveToken({ id, refreshToken: `by the program ${id}` });
+      await new Promise(setImmediate);
+    }
+    expect(await copying).toMatchObject({ status: 0 });
+    expect(await tokenkeepHere(args)).toMatchObject({ status: 0 });
+    for (const token of await program.getTokens())
+      expect(token.refreshToken).toBe(`by the program ${token.id}`);
+    await Promise.all([source.close(), program.close()]);
+  });
+
   it("loses no rotation that happens meanwhile: the next copy has it", async () => {
     const url = await manyRecords(500);
     const target = `sqlite:${join(folderForTest(), "copy.db")}`;

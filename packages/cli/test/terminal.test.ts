@@ -122,6 +122,7 @@ describe("without a terminal", () => {
       ["copy", "--to", target],
       ["import", file],
       ["show", ids[0]!, "--reveal"],
+      ["migrate"],
     ]) {
       const { status, stdout, stderr } = await tokenkeep([...args, "--store", store]);
       expect([args[0], status, stdout]).toEqual([args[0], 2, ""]);

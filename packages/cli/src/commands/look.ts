@@ -152,6 +152,9 @@ export async function exportTokens(flags: ExportFlags, { output, signal }: Conte
         "For a list without secrets: tokenkeep list --json.",
     );
   }
+  if (output.isTerminal && flags.output === undefined) {
+    throw new UsageError("An export would show every secret on this terminal. Give --output FILE.");
+  }
   await withStore(flags, "existing", async ({ store }) => {
     const file = flags.output === undefined ? undefined : openPrivate(flags.output);
     let count = 0;
@@ -166,7 +169,7 @@ export async function exportTokens(flags: ExportFlags, { output, signal }: Conte
     } finally {
       if (file !== undefined) closeSync(file);
     }
-    if (file !== undefined) output.say(`${counted(count, "token")} exported to ${flags.output}.`);
+    if (file !== undefined) output.say(`${counted(count, "token")} exported to ${escaped(flags.output!)}.`);
   });
 }
 
