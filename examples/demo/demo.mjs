@@ -1,7 +1,7 @@
 // Shows Zoho's own SDK with its tokens in SQLite. `pnpm demo` builds the packages and runs it.
 import { execFile } from "node:child_process";
 import { mkdir, rm } from "node:fs/promises";
-import { join, relative, resolve } from "node:path";
+import { basename, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
@@ -78,9 +78,14 @@ async function show() {
   say("Printing a token shows no secret. `revision` counts the saves.");
   await list();
 
+  title("6. Who is on call looks at it with a command");
+  await tokenkeep("list");
+  await tokenkeep("doctor");
+
   title("The database is yours to look at");
   say(
     `  ${shown}`,
+    `  node packages/cli/dist/main.js list --store sqlite:${shown}`,
     `  node examples/demo/list.mjs ${shown}`,
     "or with SQLite's own tool (the tokens themselves are in it, so keep the file to yourself):",
     `  sqlite3 ${shown} .dump`,
@@ -117,6 +122,15 @@ async function expire() {
 
 async function list() {
   const { stdout } = await promisify(execFile)(process.execPath, [join(here, "list.mjs"), database]);
+  say(stdout.trimEnd().replaceAll(/^/gm, "  "));
+}
+
+/** Runs the command, and shows what it says. */
+async function tokenkeep(command) {
+  const main = join(fileURLToPath(import.meta.resolve("tokenkeep/package.json")), "../dist/main.js");
+  say(`  $ npx tokenkeep ${command} --store sqlite:${basename(database)}`);
+  const args = [main, command, "--store", `sqlite:${basename(database)}`];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: directory });
   say(stdout.trimEnd().replaceAll(/^/gm, "  "));
 }
 

@@ -32,6 +32,8 @@ describe("the demo", () => {
     expect(output.match(/10 calls as ann@example.com: 10 answered as ann@example.com/g)).toHaveLength(4);
     expect(output.match(/10 calls as bob@example.com: 10 answered as bob@example.com/g)).toHaveLength(2);
     expect(output).toContain("refreshToken: '***'");
+    expect(output).toMatch(/\$ npx tokenkeep list .*\n +ID +USER .*\n.*ann@example\.com:60001/);
+    expect(output).toContain("sqlite:tokens.db: healthy.");
     expect(output).not.toMatch(/1000\.[0-9a-f]{32}/);
     expect((await stat(join(directory, "tokens.db"))).mode & 0o077).toBe(0);
     const list = await run("demo/list.mjs", [join(directory, "tokens.db")]);

@@ -1,7 +1,7 @@
 import type { TokenStore } from "@tokenkeep/core";
 import { encryptionFrom } from "./keys.js";
 import { Output } from "./output.js";
-import { type OpenStore, openStore } from "./store-url.js";
+import { type OpenStore, openStore, reach } from "./store-url.js";
 
 /** The options of every command that has a store. */
 export interface StoreFlags {
@@ -51,7 +51,10 @@ export async function withStore<T>(
 ): Promise<T> {
   const encryption = encryptionFrom(flags.keysFile, "TOKENKEEP_KEYS");
   const opened = await openStore({ url: flags.store, namespace: flags.namespace, encryption, open });
-  return closing(opened.store, () => work(opened));
+  return closing(opened.store, async () => {
+    if (open === "existing") await reach(opened);
+    return work(opened);
+  });
 }
 
 /** Runs work, and closes the store however it ends. */

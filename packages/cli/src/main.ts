@@ -3,7 +3,7 @@ import { CommanderError } from "commander";
 import { processContext } from "./context.js";
 import { explainFailure } from "./errors.js";
 import { createProgram, isHelp } from "./program.js";
-import { escaped } from "./text.js";
+import { escapedLines } from "./text.js";
 
 // A reader that has enough, such as `head`, closes the pipe. That is no failure.
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
@@ -24,7 +24,7 @@ try {
   } else {
     const failure = explainFailure(error);
     status = failure.status;
-    context.output.say(`tokenkeep: ${failure.message.split("\n").map(escaped).join("\n")}`);
+    context.output.say(`tokenkeep: ${escapedLines(failure.message)}`);
   }
 }
 process.exitCode = status;

@@ -7,6 +7,7 @@ import { migrate, refresh } from "./commands/upkeep.js";
 import { completionFor } from "./completion.js";
 import type { Context } from "./context.js";
 import { doctor } from "./doctor/doctor.js";
+import { escapedLines } from "./text.js";
 
 const STORES = `
 Stores:
@@ -35,7 +36,7 @@ export function createProgram(context: Context, finish: (status: number) => void
     .showHelpAfterError("(tokenkeep --help, or tokenkeep COMMAND --help)")
     .addHelpText("after", STORES)
     .exitOverride()
-    .configureOutput({ writeErr: (text) => context.output.say(text.trimEnd()) });
+    .configureOutput({ writeErr: (text) => context.output.say(escapedLines(text.trimEnd())) });
 
   const command = (signature: string, description: string, examples: readonly string[]): Command =>
     program
@@ -102,11 +103,15 @@ export function createProgram(context: Context, finish: (status: number) => void
     .action((flags) => exportTokens(flags, context));
 
   changing(
-    command("import <source>", "Import an export, or the file, table or database of a Zoho SDK.", [
-      "tokenkeep import zoho_tokens.txt --store sqlite:tokens.db",
-      "tokenkeep import mysql://root@localhost/zohooauth --table oauthtoken",
-      "tokenkeep import tokens.export --dry-run",
-    ]),
+    command(
+      "import <source>",
+      "Import an export, or the file, table or SQLite database of a Zoho SDK; @FILE holds a URL.",
+      [
+        "tokenkeep import zoho_tokens.txt --store sqlite:tokens.db",
+        "tokenkeep import @/run/secrets/zoho-database --table oauthtoken",
+        "tokenkeep import tokens.export --dry-run",
+      ],
+    ),
   )
     .option("--table <name>", "the SDK's table, oauthtoken by default")
     .option("--client-id <id>", "the OAuth client of rows that name none")
@@ -142,7 +147,9 @@ export function createProgram(context: Context, finish: (status: number) => void
 
   ofProvider(
     changing(
-      command("refresh", "Refresh grants that would lapse.", ["tokenkeep refresh --idle 30d --zoho eu"]),
+      command("refresh", "Refresh grants that would lapse.", [
+        "tokenkeep refresh --idle 30d --zoho eu --yes",
+      ]),
     ),
   )
     .option("--idle <duration>", "not saved for this long, such as 30d")

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { EncryptionOptions, TokenStore } from "@tokenkeep/core";
+import { storedAccessOf } from "@tokenkeep/core/backend";
 import { UsageError } from "./errors.js";
 import { importFromProject } from "./project.js";
 import { escaped } from "./text.js";
@@ -99,16 +100,33 @@ export async function openStore(choice: StoreChoice, option: string = "--store")
 
 function readUrl(given: string | undefined, option: string): string {
   const variable = option === "--store" ? "TOKENKEEP_STORE" : "TOKENKEEP_TO";
-  const text = given ?? process.env[variable];
+  if (given !== undefined && given !== "") return urlFrom(given, variable);
+  const text = process.env[variable];
   if (text === undefined || text === "") {
     throw new UsageError(`Which store? Give ${option} or set ${variable}: ${FORMS}.`);
   }
-  if (!text.startsWith("@")) return text;
+  return text.startsWith("@") ? urlFrom(text) : text;
+}
+
+/**
+ * The URL that an argument is, or that the file holds which it names as `@FILE`.
+ * @param given the argument
+ * @param variable the environment variable that takes it too
+ * @throws UsageError for a file that can't be read, and for a password, which the shell's history and `ps` would show
+ */
+export function urlFrom(given: string, variable?: string): string {
+  if (!given.startsWith("@")) {
+    if (!/^[a-z+]+:\/\/[^/?#]*:[^/?#]*@/i.test(given)) return given;
+    throw new UsageError(
+      "A password on the command line is shown by `ps`, and kept in the shell's history. " +
+        `Give the URL in a file, as @FILE${variable === undefined ? "" : `, or in ${variable}`}.`,
+    );
+  }
   try {
-    return readFileSync(text.slice(1), "utf8").trim();
+    return readFileSync(given.slice(1), "utf8").trim();
   } catch (error) {
     throw new UsageError(
-      `${option}: ${text.slice(1)} can't be read (${(error as NodeJS.ErrnoException).code}).`,
+      `${escaped(given.slice(1))} can't be read (${(error as NodeJS.ErrnoException).code}).`,
     );
   }
 }
@@ -119,6 +137,18 @@ async function load({ package: name, className, driver }: Adapter): Promise<Stor
   const names = driver === undefined ? [] : [driver];
   const module = await importFromProject<Record<string, unknown>>(name, ...names);
   return module[className] as StoreClass;
+}
+
+/** How long a server may take to answer, in milliseconds. */
+const REACH_MS = 5000;
+
+/**
+ * Opens a store on a server now, so that one which is not there is reported soon. Later calls are tried again and again,
+ * as the server may come back.
+ */
+export async function reach({ store, scheme }: OpenStore): Promise<void> {
+  if (scheme === "file" || scheme === "sqlite") return;
+  await storedAccessOf(store).run((backend, deadline) => backend.scanStored(null, 1, deadline), REACH_MS);
 }
 
 /** What a person may see of a URL: no user, no password, no parameters. */

@@ -1,32 +1,15 @@
-import Table from "cli-table3";
+import stringWidth from "string-width";
 
-/** Rows that decide the widths of the columns; later ones that are longer are cut. */
+/** Rows that decide the widths of the columns. Longer cells of later rows move the rest of their line to the right. */
 const FIRST_ROWS = 200;
+/** Longer cells are no reason for a wide column. */
 const WIDEST = 60;
-
-const NO_LINES = {
-  top: "",
-  "top-mid": "",
-  "top-left": "",
-  "top-right": "",
-  bottom: "",
-  "bottom-mid": "",
-  "bottom-left": "",
-  "bottom-right": "",
-  left: "",
-  "left-mid": "",
-  mid: "",
-  "mid-mid": "",
-  right: "",
-  "right-mid": "",
-  middle: " ",
-};
 
 /** A table that is written as its rows come, in bounded memory: the first rows decide how wide the columns are. */
 export class StreamedTable {
   readonly #head: readonly string[];
   readonly #write: (line: string) => Promise<void>;
-  #rows: string[][] = [];
+  readonly #first: (readonly string[])[] = [];
   #widths: number[] | undefined;
 
   /**
@@ -38,40 +21,34 @@ export class StreamedTable {
     this.#write = write;
   }
 
-  /** Adds a row. */
-  async add(row: string[]): Promise<void> {
-    this.#rows.push(row);
-    if (this.#rows.length >= FIRST_ROWS) await this.#flush();
+  /** Adds a row, and writes it once the widths are known. */
+  async add(row: readonly string[]): Promise<void> {
+    if (this.#widths !== undefined) return this.#write(this.#line(row, this.#widths));
+    this.#first.push(row);
+    if (this.#first.length === FIRST_ROWS) await this.#begin();
   }
 
   /** Writes what is left. */
   async end(): Promise<void> {
-    if (this.#rows.length > 0) await this.#flush();
+    if (this.#widths === undefined && this.#first.length > 0) await this.#begin();
   }
 
-  async #flush(): Promise<void> {
-    const isFirst = this.#widths === undefined;
-    const head = isFirst ? { head: [...this.#head] } : {};
-    const style = { "padding-left": 0, "padding-right": 1, head: [], border: [] };
-    const table = new Table({
-      ...head,
-      chars: NO_LINES,
-      style,
-      ...(this.#widths !== undefined && { colWidths: this.#widths }),
+  async #begin(): Promise<void> {
+    const rows = [this.#head, ...this.#first];
+    this.#widths = this.#head.map((_, column) => {
+      const widths = rows.map((row) => widthOf(row[column]!)).filter((width) => width <= WIDEST);
+      return Math.max(...widths);
     });
-    this.#widths ??= this.#head.map((name, column) => {
-      const cells = [name, ...this.#rows.map((row) => row[column] ?? "")];
-      // +1 for the padding. Colours count in a string's length, so the width is a little generous.
-      return Math.min(Math.max(...cells.map((cell) => visibleLength(cell))), WIDEST) + 1;
-    });
-    if (isFirst) table.options.colWidths = this.#widths;
-    table.push(...this.#rows);
-    this.#rows = [];
-    for (const line of table.toString().split("\n")) await this.#write(line.trimEnd());
+    for (const row of rows) await this.#write(this.#line(row, this.#widths));
+  }
+
+  #line(row: readonly string[], widths: readonly number[]): string {
+    const cells = row.map((cell, column) => cell + " ".repeat(Math.max(widths[column]! - widthOf(cell), 0)));
+    return cells.join("  ").trimEnd();
   }
 }
 
-function visibleLength(text: string): number {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the escape sequences of colours
-  return text.replace(/\u001b\[\d+m/g, "").length;
+/** How many columns of a terminal a text takes; most are plain, and quickly measured. */
+function widthOf(text: string): number {
+  return /^[ -~]*$/.test(text) ? text.length : stringWidth(text);
 }

@@ -9,6 +9,11 @@ export function escaped(text: string): string {
   return text.replace(CONTROLS, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
+/** {@link escaped}, but for line breaks. */
+export function escapedLines(text: string): string {
+  return text.split("\n").map(escaped).join("\n");
+}
+
 const UNITS: Readonly<Record<string, number>> = {
   s: 1000,
   m: 60_000,
@@ -26,6 +31,8 @@ export function parseDuration(option: string, text: string): number {
   return ms;
 }
 
+const IN_WORDS = new Intl.RelativeTimeFormat("en", { numeric: "always" });
+
 /** How long ago, or how long until then, in words: "3 days ago", "in 20 minutes". */
 export function relative(time: number, now: number = Date.now()): string {
   const ms = time - now;
@@ -38,7 +45,7 @@ export function relative(time: number, now: number = Date.now()): string {
     ["second", 1000],
   ];
   const [unit, length] = units.find(([, each]) => size >= each) ?? ["second", 1000];
-  return new Intl.RelativeTimeFormat("en", { numeric: "always" }).format(Math.trunc(ms / length), unit);
+  return IN_WORDS.format(Math.trunc(ms / length), unit);
 }
 
 /** A number with thousands separated. */

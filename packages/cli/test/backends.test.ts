@@ -32,8 +32,10 @@ for (const name of ["redis", "mysql", "postgres", "ferretdb"] as const) {
 }
 
 let count = 0;
+/** Where `copy` copies to. */
+let target = "";
 const run = async (url: string, namespace: string, ...args: string[]) => {
-  const env = { TOKENKEEP_STORE: url };
+  const env = { TOKENKEEP_STORE: url, TOKENKEEP_TO: target };
   const ran = await tokenkeepHere([...args, "--namespace", namespace], env);
   expect(ran.stdout + ran.stderr).not.toMatch(SECRETS);
   return ran;
@@ -73,7 +75,7 @@ describe.each([...urls])("on %s", (_name, url) => {
       expect(await run(url, namespace, "migrate", "--dry-run")).toMatchObject({ status: 1 });
       expect(await dump(url)).toBe(before);
     }
-    expect(await run(url, namespace, "migrate")).toMatchObject({ status: 0 });
+    expect(await run(url, namespace, "migrate", "--yes")).toMatchObject({ status: 0 });
     expect(await json(url, namespace, "list")).toEqual([]);
   });
 
@@ -121,10 +123,11 @@ describe("copy", () => {
   it.each(pairs)(
     "from %s to %s keeps ids and times, may be repeated, and overwrites nothing newer",
     async (from, to) => {
-      const [url, target] = [urls.get(from)!, urls.get(to)!];
+      const url = urls.get(from)!;
+      target = urls.get(to)!;
       const namespace = `from ${from} to ${to}`;
       const [ann, bob] = await fill(url, ["ann", "bob", "cy"], { namespace });
-      const copy = (...more: string[]) => json(url, namespace, "copy", "--to", target, ...more);
+      const copy = (...more: string[]) => json(url, namespace, "copy", ...more);
       expect(await copy("--dry-run")).toMatchObject([{ read: 3, written: 3, dryRun: true }]);
       expect(await copy()).toMatchObject([{ read: 3, written: 3, kept: 0, problems: [] }]);
       expect(await json(target, namespace, "list")).toEqual(await json(url, namespace, "list"));
@@ -134,7 +137,7 @@ describe("copy", () => {
       expect(await plain(copied)).toEqual(await plain(source));
       await copied.saveToken({ id: ann!, accessToken: "newer" });
       await source.saveToken({ id: bob!, refreshToken: "rotated" });
-      expect(await run(url, namespace, "copy", "--to", target)).toMatchObject({
+      expect(await run(url, namespace, "copy")).toMatchObject({
         status: 2,
         stderr: expect.stringContaining("which has 3 records"),
       });

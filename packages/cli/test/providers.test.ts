@@ -86,7 +86,11 @@ describe("on oidc-provider (RFC 7009), which rotates", () => {
       id: string;
     });
     await store.saveToken({ id: "fresh", clientId: "app", refreshToken: "f", accessToken: "a" });
-    const args = ["refresh", "--idle", "30d", ...provider()];
+    const args = ["refresh", "--idle", "30d", ...provider(), "--yes"];
+    expect(await run(...args.slice(0, -1))).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("Refresh 2 grants in sqlite:"),
+    });
     expect(await run(...args, "--dry-run")).toMatchObject({ result: { due: 2, dryRun: true } });
     const [one, two] = await Promise.all([run(...args), run(...args)]);
     expect([one.status, two.status]).toEqual([0, 0]);
@@ -103,10 +107,10 @@ describe("on oidc-provider (RFC 7009), which rotates", () => {
 
   it("refresh says that a grant is dead, and list shows it", async () => {
     await importIdle({ id: "dead", clientId: "app", refreshToken: "never issued" } as { id: string });
-    const failed = await run("refresh", "--idle", "30d", ...provider());
+    const failed = await run("refresh", "--idle", "30d", ...provider(), "--yes");
     expect(failed).toMatchObject({ status: 1, result: { refreshed: 0, failed: 1 } });
     expect((await run("list")).result).toMatchObject({ id: "dead", state: "login-required" });
-    expect((await run("refresh", "--idle", "30d", ...provider())).result).toEqual({
+    expect((await run("refresh", "--idle", "30d", ...provider(), "--yes")).result).toEqual({
       refreshed: 0,
       failed: 0,
     });
@@ -135,7 +139,7 @@ describe("on Zoho's endpoints", () => {
     await login("ann", zoho.url);
     await login("bob", zoho.url);
     const client = ["--client-id", "1000.C"];
-    expect((await run("refresh", "--idle", "30d", ...provider(), ...client)).result).toEqual({
+    expect((await run("refresh", "--idle", "30d", ...provider(), ...client, "--yes")).result).toEqual({
       refreshed: 2,
       failed: 0,
     });

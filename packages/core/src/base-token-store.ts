@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Backend, Cursor, MaybePromise } from "./backend.js";
 import { chain } from "./chain.js";
 import { checkId, checkLockKey } from "./checks.js";
@@ -181,6 +182,7 @@ export class BaseTokenStore implements TokenStore {
       const last: TokenRecord | undefined = page[PAGE - 1];
       if (last === undefined) return;
       after = { createdAt: last.createdAt, id: last.id };
+      await nextTurn(); // A backend that answers at once would let nothing else run: no timer, no Ctrl-C.
     }
   }
 

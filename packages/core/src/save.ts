@@ -214,7 +214,10 @@ function nextRecord(stored: TokenRecord, changes: GivenFields): TokenRecord {
     );
   }
   const { id, createdAt, revision } = stored;
-  const stamp = { id, revision: revision + 1, etag: randomUUID(), createdAt, savedAt: Date.now() };
+  // An import compares this time: it must tell the later of two saves, also in one millisecond, and on hosts whose
+  // clocks differ.
+  const savedAt = Math.max(Date.now(), stored.savedAt + 1);
+  const stamp = { id, revision: revision + 1, etag: randomUUID(), createdAt, savedAt };
   return makeRecord(fields, stamp);
 }
 

@@ -183,3 +183,14 @@ it("saves 50 callers of one process without a race for the record", async () => 
   expect(revisions).toEqual(Array.from({ length: 50 }, (_, i) => i + 1));
   expect(refused).toBe(0);
 });
+
+it("gives each save of a record a later time, whatever the clock says", async () => {
+  const store = new BaseTokenStore(new FakeBackend());
+  const future = Date.now() + 60_000; // saved by a host whose clock is ahead
+  await store.importToken({ ...token, id: "ann", revision: 1, createdAt: future, savedAt: future });
+  const times: (number | null | undefined)[] = [];
+  for (const accessToken of ["a", "b", "c"]) {
+    times.push((await store.saveToken({ id: "ann", accessToken })).savedAt);
+  }
+  expect(times).toEqual([future + 1, future + 2, future + 3]);
+});

@@ -32,7 +32,7 @@ export async function rekeyStore(flags: RekeyFlags, { output, signal }: Context)
         `${label}: ${counted(before.records, "record")}; ${usage(before)}. Nothing was changed.`,
       );
     }
-    await confirm(`Seal ${counted(before.records, "record")} of ${label} again?`, flags);
+    await confirm(`Seal ${counted(before.records, "record")} of ${label} again?`, flags, signal);
     const report = await rekey(store, {
       signal,
       ...(flags.to === "plaintext" && { to: "plaintext" as const }),

@@ -111,12 +111,13 @@ export async function find(
 
 async function showOne(
   flags: ShowFlags,
-  { output }: Context,
+  { output, signal }: Context,
   lookUp: (store: TokenStore) => Promise<OAuthToken | null>,
   missing: string,
 ): Promise<void> {
   const { reveal = false } = flags;
-  if (reveal) await confirm("This shows secrets: whoever sees them can act as the user. Go on?", flags);
+  if (reveal)
+    await confirm("This shows secrets: whoever sees them can act as the user. Go on?", flags, signal);
   await withStore(flags, "existing", async ({ store }) => {
     const token = await lookUp(store);
     if (token === null) throw new CommandError(escaped(missing));
@@ -151,6 +152,9 @@ export async function exportTokens(flags: ExportFlags, { output, signal }: Conte
         "For a list without secrets: tokenkeep list --json.",
     );
   }
+  if (output.isTerminal && flags.output === undefined) {
+    throw new UsageError("An export would show every secret on this terminal. Give --output FILE.");
+  }
   await withStore(flags, "existing", async ({ store }) => {
     const file = flags.output === undefined ? undefined : openPrivate(flags.output);
     let count = 0;
@@ -165,7 +169,7 @@ export async function exportTokens(flags: ExportFlags, { output, signal }: Conte
     } finally {
       if (file !== undefined) closeSync(file);
     }
-    if (file !== undefined) output.say(`${counted(count, "token")} exported to ${flags.output}.`);
+    if (file !== undefined) output.say(`${counted(count, "token")} exported to ${escaped(flags.output!)}.`);
   });
 }
 

@@ -7,7 +7,7 @@ import { type ChangeFlags, type Context, closing, withStore } from "../context.j
 import { CommandError, UsageError } from "../errors.js";
 import { encryptionFrom } from "../keys.js";
 import type { OpenStore } from "../store-url.js";
-import { openStore } from "../store-url.js";
+import { openStore, urlFrom } from "../store-url.js";
 import { counted, escaped } from "../text.js";
 import { fromZohoDatabase } from "./zoho-database.js";
 
@@ -45,10 +45,11 @@ export async function copy(flags: CopyFlags, context: Context): Promise<void> {
     await closing(target.store, async () => {
       await checkProtection(source, flags);
       const isEmpty = await isStoreEmpty(target.store, flags.dryRun === true);
-      if (!isEmpty && !flags.dryRun) await confirm(await targetQuestion("Copy into", target), flags);
+      if (!isEmpty && !flags.dryRun)
+        await confirm(await targetQuestion("Copy into", target), flags, context.signal);
       const counts = await importAll(source.store.tokens(), target.store, flags, context, isEmpty);
       await report("copied", counts, flags, context);
-      if (!flags.dryRun) await verifyCopy(source.store, target.store, counts, flags, context);
+      if (!flags.dryRun) await verify(source.store.tokens(), target.store, counts, flags, context);
     });
   });
 }
@@ -105,27 +106,45 @@ async function importAll(
       counts.problems.push({ id: String(token.id), reason: error.message });
     }
   };
-  let batch: Promise<void>[] = [];
-  for await (const token of tokens) {
-    signal.throwIfAborted();
-    counts.read++;
-    batch.push(importOne(token));
-    if (batch.length >= AT_ONCE) {
-      await Promise.all(batch);
-      batch = [];
-      await pace(counts.read);
-    }
-    if (counts.read % 500 === 0)
-      output.progress(`${counted(counts.read, "token")}, ${rate(counts.read, startedAt)}`);
-  }
-  await Promise.all(batch);
+  counts.read = await forEach(tokens, signal, importOne, async (count) => {
+    await pace(count);
+    if (count % 500 === 0) output.progress(`${counted(count, "token")}, ${rate(count, startedAt)}`);
+  });
   output.end();
   output.say(`${counted(counts.read, "token")} read, ${rate(counts.read, startedAt)}.`);
   return counts;
 }
 
-/** How many tokens are imported at the same time. */
-const AT_ONCE = 16;
+/** How many tokens are imported or looked up at the same time. */
+const AT_ONCE = 20;
+
+/**
+ * Does something for every token, a few at the same time.
+ * @param afterSome told after every few how many are done
+ * @returns how many there were
+ */
+async function forEach<T>(
+  items: AsyncIterable<T>,
+  signal: AbortSignal,
+  work: (item: T) => Promise<void>,
+  afterSome: (count: number) => void | Promise<void>,
+): Promise<number> {
+  let count = 0;
+  let some: Promise<void>[] = [];
+  for await (const item of items) {
+    signal.throwIfAborted();
+    count++;
+    const one = work(item);
+    one.catch(() => {}); // it may fail before it is waited for
+    some.push(one);
+    if (some.length < AT_ONCE) continue;
+    await Promise.all(some);
+    some = [];
+    await afterSome(count);
+  }
+  await Promise.all(some);
+  return count;
+}
 
 async function isNewer(token: TokenInput, target: TokenStore): Promise<boolean> {
   const stored = await target.findTokenById(String(token.id));
@@ -165,28 +184,27 @@ async function report(verb: string, counts: Counts, flags: ChangeFlags, { output
     throw new CommandError(`${counted(problems.length, "token")} could not be ${verb}.`);
 }
 
-/** Reads both stores again: every token of the source must be in the target, as new or newer. */
-async function verifyCopy(
-  source: TokenStore,
+/** Reads both again: every token of the source must be in the target, as new or newer. */
+async function verify(
+  source: AsyncIterable<TokenInput>,
   target: TokenStore,
-  { read }: Counts,
+  { read, problems }: Counts,
   flags: CopyFlags,
   { output, signal }: Context,
 ): Promise<void> {
+  const known = new Set(problems.map(({ id }) => id));
   let missing = 0;
-  let checked = 0;
-  for await (const token of source.tokens()) {
-    signal.throwIfAborted();
-    checked++;
-    const copied = await target.findTokenById(token.id!);
-    if (copied === null || copied.savedAt! < token.savedAt!) missing++;
-    if (checked % 500 === 0)
-      output.progress(`verified ${checked.toLocaleString("en")} of ${read.toLocaleString("en")}`);
-  }
+  const check = async (token: TokenInput) => {
+    if (!known.has(String(token.id)) && (await isNewer(token, target))) missing++;
+  };
+  const checked = await forEach(source, signal, check, (count) => {
+    if (count % 500 === 0)
+      output.progress(`verified ${count.toLocaleString("en")} of ${read.toLocaleString("en")}`);
+  });
   output.end();
   if (missing > 0) {
     throw new CommandError(
-      `${counted(missing, "token")} changed in the source meanwhile, or are missing in the target. Run the copy again.`,
+      `${counted(missing, "token")} changed in the source meanwhile, or are missing in the target. Run the command again.`,
     );
   }
   if (!flags.json) output.say(`Verified: every one of ${counted(checked, "token")} is in the target.`);
@@ -199,14 +217,18 @@ export interface ImportFlags extends CopyFlags {
 }
 
 /** Imports an export of another store, or the file, table or SQLite database of a Zoho SDK. */
-export async function importFrom(source: string, flags: ImportFlags, context: Context): Promise<void> {
+export async function importFrom(given: string, flags: ImportFlags, context: Context): Promise<void> {
+  const source = urlFrom(given);
   await withStore(flags, flags.dryRun ? "existing" : "create", async (target) => {
     const isEmpty = await isStoreEmpty(target.store, flags.dryRun === true);
-    if (!isEmpty && !flags.dryRun) await confirm(await targetQuestion("Import into", target), flags);
+    if (!isEmpty && !flags.dryRun)
+      await confirm(await targetQuestion("Import into", target), flags, context.signal);
     const kind = kindOf(source);
     if (kind === "export") {
       const counts = await importAll(readExport(source), target.store, flags, context, isEmpty);
-      return report("imported", counts, flags, context);
+      await report("imported", counts, flags, context);
+      if (!flags.dryRun) await verify(readExport(source), target.store, counts, flags, context);
+      return;
     }
     const client = { clientId: flags.clientId };
     const read =

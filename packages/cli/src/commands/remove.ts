@@ -8,13 +8,13 @@ import { counted, escaped, parseDuration } from "../text.js";
 import { targetQuestion } from "./move.js";
 
 /** Deletes one record. */
-export async function deleteOne(id: string, flags: ChangeFlags, { output }: Context): Promise<void> {
+export async function deleteOne(id: string, flags: ChangeFlags, { output, signal }: Context): Promise<void> {
   await withStore(flags, "existing", async (opened) => {
     const token = await opened.store.findTokenById(id);
     if (token === null) throw new CommandError(`There is no record ${escaped(JSON.stringify(id))}.`);
     if (!flags.dryRun) {
       const question = await targetQuestion(`Delete the record ${escaped(JSON.stringify(id))} from`, opened);
-      await confirm(question, flags);
+      await confirm(question, flags, signal);
       await opened.store.deleteToken(id, { ifRevision: token.revision! });
     }
     if (flags.json) await output.json({ id, deleted: !flags.dryRun, dryRun: flags.dryRun === true });
@@ -41,7 +41,7 @@ export async function prune(flags: PruneFlags, { output, signal }: Context): Pro
   await withStore(flags, "existing", async (opened) => {
     const { removed: wanted } = await pruneTokens(opened.store, { ...rules, dryRun: true, signal });
     if (!flags.dryRun && wanted > 0) {
-      await confirm(await targetQuestion(`Delete ${counted(wanted, "record")} from`, opened), flags);
+      await confirm(await targetQuestion(`Delete ${counted(wanted, "record")} from`, opened), flags, signal);
     }
     let removed = 0;
     const onPrune = () => {
@@ -65,7 +65,7 @@ export async function prune(flags: PruneFlags, { output, signal }: Context): Pro
 export interface RevokeFlags extends ChangeFlags, ProviderFlags {}
 
 /** Revokes a grant at the provider (RFC 7009), and deletes the record. */
-export async function revoke(id: string, flags: RevokeFlags, { output }: Context): Promise<void> {
+export async function revoke(id: string, flags: RevokeFlags, { output, signal }: Context): Promise<void> {
   const provider = providerFrom(flags);
   await withStore(flags, "existing", async (opened) => {
     const token = await opened.store.findTokenById(id);
@@ -74,6 +74,7 @@ export async function revoke(id: string, flags: RevokeFlags, { output }: Context
       await confirm(
         await targetQuestion(`Revoke and delete ${escaped(JSON.stringify(id))} in`, opened),
         flags,
+        signal,
       );
       const tokens = new TokenManager(opened.store, provider);
       try {

@@ -1,10 +1,12 @@
 import type { OAuthToken } from "@tokenkeep/core";
 import { refreshStateOf, TokenManager } from "@tokenkeep/oauth2";
+import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
 import { mayBelong, type ProviderFlags, providerFrom } from "../provider.js";
 import { counted, parseDuration } from "../text.js";
 import { isMemo } from "../tokens.js";
+import { targetQuestion } from "./move.js";
 
 /** The options of `refresh`. */
 export interface RefreshFlags extends ChangeFlags, ProviderFlags {
@@ -16,7 +18,8 @@ export async function refresh(flags: RefreshFlags, { output, signal }: Context):
   if (flags.idle === undefined) throw new UsageError("Give --idle, such as --idle 30d.");
   const idleMs = parseDuration("--idle", flags.idle);
   const provider = providerFrom(flags);
-  await withStore(flags, "existing", async ({ store }) => {
+  await withStore(flags, "existing", async (opened) => {
+    const { store } = opened;
     const filter = (token: OAuthToken) => mayBelong(token, flags);
     let unclaimed = 0;
     let due = 0;
@@ -39,6 +42,8 @@ export async function refresh(flags: RefreshFlags, { output, signal }: Context):
       if (flags.json) return output.json({ due, dryRun: true });
       return output.data(`${counted(due, "grant")} would be refreshed.`);
     }
+    if (due > 0)
+      await confirm(await targetQuestion(`Refresh ${counted(due, "grant")} in`, opened), flags, signal);
     const tokens = new TokenManager(store, provider);
     try {
       const { refreshed, failed } = await tokens.keepAlive({ idleMs, filter, signal });
@@ -53,9 +58,10 @@ export async function refresh(flags: RefreshFlags, { output, signal }: Context):
 }
 
 /** Creates what is missing and migrates an older schema. */
-export async function migrate(flags: ChangeFlags, { output }: Context): Promise<void> {
+export async function migrate(flags: ChangeFlags, { output, signal }: Context): Promise<void> {
   const open = flags.dryRun ? "existing" : "create";
   await withStore(flags, open, async ({ store, label }) => {
+    if (!flags.dryRun) await confirm(`Create what is missing in ${label}, or migrate it?`, flags, signal);
     for await (const _token of store.tokens()) break; // the first call opens the store, and with it the schema
     if (flags.json) await output.json({ store: label, current: true, dryRun: flags.dryRun === true });
     else await output.data(`${label}: the schema is current.`);

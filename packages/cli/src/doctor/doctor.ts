@@ -1,10 +1,10 @@
 import { isTokenStoreError, type TokenStoreErrorCode } from "@tokenkeep/core";
-import { passwordsInUrl, redact, storedAccessOf } from "@tokenkeep/core/backend";
+import { passwordsInUrl, redact } from "@tokenkeep/core/backend";
 import { type Context, closing, type StoreFlags } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
 import { encryptionFrom } from "../keys.js";
 import type { Output } from "../output.js";
-import { type OpenStore, openStore } from "../store-url.js";
+import { type OpenStore, openStore, reach } from "../store-url.js";
 import { escaped } from "../text.js";
 import { FINDINGS, type Finding, type FindingName, finding } from "./findings.js";
 import { checkRecords } from "./records.js";
@@ -23,9 +23,6 @@ const BY_CODE: Partial<Record<TokenStoreErrorCode, FindingName>> = {
   ERR_KEY: "key",
   ERR_CORRUPT: "corrupt",
 };
-
-/** How long a server may take to answer, in milliseconds. */
-const REACH_MS = 5000;
 
 /**
  * Checks a store and says what is wrong and what to do. Changes nothing.
@@ -53,11 +50,7 @@ async function examine(
   const findings: Finding[] = [];
   let isReachable = true;
   try {
-    // A server that is not there is reported soon, and not tried again and again like one that goes away.
-    if (!["file", "sqlite"].includes(opened.scheme)) {
-      const access = storedAccessOf(opened.store);
-      await access.run((backend, deadline) => backend.scanStored(null, 1, deadline), REACH_MS);
-    }
+    await reach(opened);
     findings.push(...(await checkRecords(opened.store, signal)));
   } catch (error) {
     if (signal.aborted || !isTokenStoreError(error)) throw error;

@@ -7,7 +7,8 @@ import { explainFailure } from "../../src/errors.js";
 import { Output } from "../../src/output.js";
 import { createProgram } from "../../src/program.js";
 
-const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
+/** The command, built. */
+export const MAIN = fileURLToPath(new URL("../../dist/main.js", import.meta.url));
 
 /** What a run of the command printed, and how it ended. */
 export interface Ran {
@@ -35,13 +36,22 @@ export function tokenkeep(args: readonly string[], env: Record<string, string> =
   });
 }
 
-/** Runs the command in this process, which is quicker: without a terminal, and with this environment. */
+/** How to run the command in this process. */
+export interface Here {
+  /** Whether it shows progress and colours; it can't ask. */
+  readonly isTerminal?: boolean;
+  readonly signal?: AbortSignal;
+  /** Told of everything on stderr, as it comes. */
+  readonly onStderr?: (text: string) => void;
+}
+
+/** Runs the command in this process, which is quicker, with this environment. */
 export async function tokenkeepHere(
   args: readonly string[],
   env: Record<string, string> = {},
-  signal: AbortSignal = new AbortController().signal,
+  { isTerminal = false, signal = new AbortController().signal, onStderr }: Here = {},
 ): Promise<Ran> {
-  const [stdout, stderr] = [new Text(), new Text()];
+  const [stdout, stderr] = [new Text(isTerminal), new Text(isTerminal, onStderr)];
   const output = new Output(stdout as never, stderr as never);
   let status = 0;
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
@@ -61,8 +71,19 @@ export async function tokenkeepHere(
 
 class Text extends Writable {
   text = "";
+  readonly isTTY: boolean;
+
+  readonly #onText: (text: string) => void;
+
+  constructor(isTTY: boolean, onText: (text: string) => void = () => {}) {
+    super();
+    this.isTTY = isTTY;
+    this.#onText = onText;
+  }
+
   override _write(chunk: Buffer, _encoding: string, done: () => void): void {
     this.text += chunk;
+    this.#onText(String(chunk));
     done();
   }
 }

@@ -1,5 +1,5 @@
 // Reading a store as it is stored, page by page, without opening anything.
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import type { Cursor } from "../backend.js";
 import { isTokenStoreError } from "../errors.js";
 import type { TokenRecord } from "../record.js";
@@ -90,6 +90,7 @@ export async function* pages(
     const last = page[PAGE - 1];
     if (last === undefined) return;
     after = { createdAt: last.createdAt, id: last.id };
+    await nextTurn(); // A backend that answers at once would let nothing else run: no timer, no Ctrl-C.
   }
 }
 
