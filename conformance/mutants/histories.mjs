@@ -68,8 +68,7 @@ export const historyMutants = [
       wrap(store, "findToken", (find) => async (query) => {
         const key = JSON.stringify(query);
         const known = cached.get(key);
-        if (known !== undefined && performance.now() - known.at < CACHED_MS)
-          return known.token;
+        if (known !== undefined && performance.now() - known.at < CACHED_MS) return known.token;
         const token = await find(query);
         cached.set(key, { token, at: performance.now() });
         return token;

@@ -236,7 +236,9 @@ describe("bad histories, and the result that has no explanation", () => {
     ];
     const anomaly = linearize(history);
     expect(anomaly?.unexplained).toEqual(find([10, 50], null));
-    expect(anomaly?.before.map(({ records }) => records)).toMatchObject([[{ revision: 1, accessToken: "a" }]]);
+    expect(anomaly?.before.map(({ records }) => records)).toMatchObject([
+      [{ revision: 1, accessToken: "a" }],
+    ]);
     expect(anomaly?.writers).toEqual([history[0]]);
     expect(anomaly?.others).toEqual([]);
   });
