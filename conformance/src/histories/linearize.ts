@@ -42,6 +42,8 @@ export class Undecided extends Error {
 export function linearize(calls: readonly Operation[]): Anomaly | undefined {
   const events = eventsOf(calls);
   const start: Moment = { configurations: [{ state: new State([]), applied: [] }], pending: new Map() };
+  // The quick search may miss an order, though hardly ever: then the thorough one finds it.
+  if (search(events, start, { isQuick: true }) === undefined) return undefined;
   const unexplained = search(events, start);
   return unexplained && shorten(unexplained, events, start);
 }
@@ -53,15 +55,21 @@ interface Moment {
   readonly pending: ReadonlyMap<number, Operation>;
 }
 
+interface SearchOptions {
+  /** Whether to leave out orders that hardly ever make a difference. */
+  readonly isQuick?: boolean;
+  /** Called before each event. */
+  readonly onMoment?: (next: Event, moment: Moment) => void;
+}
+
 /**
  * Reads events until no configuration is left.
- * @param onMoment called before each event
  * @returns the call whose end it was, or undefined if there always was one
  */
 function search(
   events: readonly Event[],
   start: Moment,
-  onMoment?: (next: Event, moment: Moment) => void,
+  { isQuick = false, onMoment }: SearchOptions = {},
 ): Operation | undefined {
   const pending = new Map(start.pending);
   let configurations = start.configurations;
@@ -74,7 +82,7 @@ function search(
         configurations = unique(configurations.map((one) => observe(one, [[index, call]])));
       continue;
     }
-    if (!isUncertain(call)) configurations = applyOne(configurations, index, pending);
+    if (!isUncertain(call)) configurations = applyOne(configurations, index, pending, isQuick);
     if (configurations.length === 0) return call;
     pending.delete(index);
     configurations = unique(
@@ -92,7 +100,10 @@ function applyOne(
   configurations: readonly Configuration[],
   index: number,
   pending: ReadonlyMap<number, Operation>,
+  isQuick: boolean,
 ): Configuration[] {
+  const wanted = pending.get(index);
+  const isSettled = isQuick && wanted !== undefined && returnsRecord(wanted);
   const seen = new Set<string>();
   const done: Configuration[] = [];
   const open = [...configurations];
@@ -105,8 +116,11 @@ function applyOne(
       done.push(one);
       continue;
     }
+    // Where the call's record is as its result says, no unknown write of it came before, and those of other records may
+    // come later as well.
+    const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
     for (const [other, call] of pending) {
-      if (one.applied.includes(other)) continue;
+      if (one.applied.includes(other) || (isQuiet && isUncertain(call))) continue;
       const state = apply(call, one.state);
       if (state === undefined || (state === one.state && isUncertain(call))) continue;
       open.push(observe({ state, applied: insert(one.applied, other) }, pending));
@@ -160,11 +174,12 @@ function eventsOf(calls: readonly Operation[]): Event[] {
 function shorten(unexplained: Operation, events: readonly Event[], start: Moment): Anomaly {
   let moment = start;
   let later = events;
-  search(events, start, (next, now) => {
+  const onMoment = (next: Event, now: Moment): void => {
     if (next.call !== unexplained || next.isEnd) return;
     moment = { configurations: now.configurations, pending: new Map(now.pending) };
     later = events.slice(events.indexOf(next));
-  });
+  };
+  search(events, start, { onMoment });
   const needed = new Map(moment.pending);
   for (const { index, call, at } of later) if (at <= unexplained.to) needed.set(index, call);
   for (const [index, call] of needed) {
@@ -196,6 +211,10 @@ function writersOf(states: readonly State[], events: readonly Event[]): Operatio
       const value = outcome !== undefined && "value" in outcome ? outcome.value : null;
       return value !== null && records.some((record) => isSame(record, value));
     });
+}
+
+function returnsRecord({ outcome }: Operation): boolean {
+  return outcome !== undefined && "value" in outcome && outcome.value !== null;
 }
 
 /** Without a find or a refusal, the other calls keep their meaning. Without a write they do not. */

@@ -187,8 +187,8 @@ class Run {
     const restart = module.disruptions?.restart;
     const worker = this.#random.of(this.#workers);
     if (worker === undefined) return;
-    const kind = this.#random.below(restart === undefined ? 10 : 13);
-    if (kind >= 10 && restart !== undefined) {
+    const kind = this.#random.below(restart === undefined ? 10 : 11);
+    if (kind === 10 && restart !== undefined) {
       await this.#during("restart of the server", undefined, async () => restart());
     } else if (kind < 4 && process.platform !== "win32") {
       await this.#during("SIGSTOP", worker.number, async () => {

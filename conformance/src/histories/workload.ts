@@ -247,7 +247,7 @@ async function outcomeOf(call: Promise<Value>): Promise<Outcome> {
 
 const MEANS = ["cut", "loseReply", "stop", "freeze", "mute"] as const;
 /** The longest times between two disruptions, and of most of them. */
-const BETWEEN_MS = 1500;
+const BETWEEN_MS = 3000;
 const DISTURBED_MS = 700;
 /** Of a few: longer than the time limit of the calls. */
 const LONG_MS = 2500;

@@ -136,6 +136,15 @@ export function translateError(
 // `op`) can hold the values of the call.
 const SAFE_PROPERTIES = ["code", "errno", "sqlState", "syscall", "address", "port", "codeName"] as const;
 
+/** What was thrown that is no error; not all of it can be made text. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return typeof thrown;
+  }
+}
+
 /** Shorter values are not secrets, and masking them would take letters out of every word. */
 const MIN_SECRET = 4;
 
@@ -146,7 +155,7 @@ const MIN_SECRET = 4;
  * @returns the copy, without the error's other properties, since they may hold the values of the call
  */
 export function redact(error: unknown, secrets: Iterable<string> = []): Error {
-  const source = isError(error) ? error : new Error(String(error));
+  const source = isError(error) ? error : new Error(textOf(error));
   const masked = redactor(secrets);
   const copy = new Error(masked(source.message));
   copy.name = source.name;

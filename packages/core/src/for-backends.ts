@@ -25,6 +25,7 @@ export {
   type CheckedStoreOptions,
   checkMs,
   checkOptionNames,
+  checkSignal,
   checkStoreOptions,
   checkUrl,
   invalidOption,

@@ -4,7 +4,7 @@ import { Deadline } from "./deadline.js";
 import { TokenStoreError } from "./errors.js";
 import { KeyedQueue } from "./keyed-queue.js";
 import { opaqueKey } from "./opaque-key.js";
-import { checkMs, checkOptionNames, invalidOption } from "./options.js";
+import { checkMs, checkOptionNames, checkSignal } from "./options.js";
 import type { Lease, LockOptions } from "./token-store.js";
 
 /** The pauses between two attempts to get a lease, in milliseconds: from the first to the last, growing. */
@@ -260,9 +260,7 @@ export interface CheckedLockOptions {
 export function checkLockOptions(options: LockOptions, defaultMs: number): CheckedLockOptions {
   checkOptionNames("withLock", options, ["timeoutMs", "signal", "maxHoldMs"]);
   const { timeoutMs = defaultMs, signal, maxHoldMs } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw invalidOption("signal must be an AbortSignal.");
-  }
+  checkSignal(signal);
   return {
     timeoutMs: checkMs("timeoutMs", timeoutMs, 0),
     signal,

@@ -134,6 +134,16 @@ export function checkMs(name: string, value: unknown, min: number = 1): number {
 }
 
 /**
+ * Checks an option `signal`.
+ * @param signal what the caller gave
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+ */
+export function checkSignal(signal: unknown): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw invalidOption("signal must be an AbortSignal.");
+}
+
+/**
  * The error for an option that is not valid.
  * @param message what is wrong, and what would be right
  * @returns an error `ERR_INVALID_OPTIONS`, to be thrown

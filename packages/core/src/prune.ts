@@ -1,5 +1,5 @@
 import { isTokenStoreError } from "./errors.js";
-import { checkMs, checkOptionNames, invalidOption } from "./options.js";
+import { checkMs, checkOptionNames, checkSignal, invalidOption } from "./options.js";
 import type { OAuthToken } from "./token.js";
 import type { TokenStore } from "./token-store.js";
 
@@ -47,6 +47,10 @@ const MAX_MS = Number.MAX_SAFE_INTEGER;
 export async function pruneTokens(store: TokenStore, options: PruneOptions): Promise<PruneReport> {
   checkOptionNames("pruneTokens", options, NAMES);
   const { idleMs, ageMs, expired = false, dryRun = false, signal, onPrune } = options;
+  if (typeof (store as Partial<TokenStore> | null | undefined)?.tokens !== "function") {
+    throw invalidOption("The first argument must be a token store.");
+  }
+  checkSignal(signal);
   for (const [name, value] of Object.entries({ idleMs, ageMs })) checkSpan(name, value);
   if (idleMs === undefined && ageMs === undefined && !expired) {
     throw invalidOption("Give at least one rule: idleMs, ageMs or expired. Without one, nothing is pruned.");

@@ -1,5 +1,5 @@
 import { isTokenStoreError, type OAuthToken, type TokenStore } from "@tokenkeep/core";
-import { checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
+import { checkOptionNames, checkSignal, invalidOption } from "@tokenkeep/core/backend";
 import { freshnessOf, MIN_VALIDITY_MS, type Wanted } from "./freshness.js";
 import type { Provider } from "./provider.js";
 import { refreshStateOf } from "./refresh-state.js";
@@ -49,6 +49,7 @@ export async function keepGrantsAlive(
   }
   const { signal, filter = (token) => token.clientId !== null && token.clientId === provider.clientId } =
     options;
+  checkSignal(signal);
   if (typeof filter !== "function") throw invalidOption("filter must be a function.");
   const wanted: Wanted = { minValidityMs: MIN_VALIDITY_MS, isExplicit: false, idleMs };
   const isDue = (token: OAuthToken) =>

@@ -3,7 +3,7 @@ import { TokenStoreError as StoreError } from "@tokenkeep/core";
 import { checkMs, checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
 import { MIN_VALIDITY_MS } from "./freshness.js";
 import type { Provider } from "./provider.js";
-import { isSafeUrl } from "./response.js";
+import { isSafeUrl, isUrl } from "./response.js";
 
 /** How a `TokenManager` works. Times are milliseconds. */
 export interface TokenManagerOptions {
@@ -80,8 +80,10 @@ export function checkManagerOptions(options: TokenManagerOptions): CheckedManage
   if (maxHoldMs < requestTimeoutMs + pendingMs) {
     throw invalidOption("maxHoldMs must be more than requestTimeoutMs and pendingMs together.");
   }
+  const origins: unknown = options.origins ?? [];
+  if (!Array.isArray(origins)) throw invalidOption("origins must be an array.");
   return {
-    origins: new Set([...(options.origins ?? [])].map(originOf)),
+    origins: new Set(origins.map(originOf)),
     minValidityMs: checkMs("minValidityMs", options.minValidityMs ?? MIN_VALIDITY_MS, 0),
     timeoutMs: checkMs("timeoutMs", options.timeoutMs ?? 30_000),
     requestTimeoutMs,
@@ -94,9 +96,8 @@ export function checkManagerOptions(options: TokenManagerOptions): CheckedManage
   };
 }
 
-function originOf(origin: string | URL): string {
-  if (!URL.canParse(String(origin)))
-    throw invalidOption("origins must be URLs such as https://api.example.com.");
+function originOf(origin: unknown): string {
+  if (!isUrl(origin)) throw invalidOption("origins must be URLs such as https://api.example.com.");
   const url = new URL(origin);
   if (!isSafeUrl(url)) throw invalidOption("origins must be https URLs; http is for this machine only.");
   return url.origin;

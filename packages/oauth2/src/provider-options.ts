@@ -1,6 +1,6 @@
 import { invalidOption } from "@tokenkeep/core/backend";
 import type { CommonProviderOptions, OAuth2ProviderOptions } from "./oauth2-provider.js";
-import { isSafeUrl } from "./response.js";
+import { isSafeUrl, isUrl } from "./response.js";
 
 const COMMON = [
   "issuer",
@@ -55,7 +55,7 @@ function checkServer({ issuer, tokenEndpoint, revocationEndpoint }: CommonProvid
   }
   for (const [name, value] of Object.entries({ issuer, tokenEndpoint, revocationEndpoint })) {
     if (value === undefined) continue;
-    if (!URL.canParse(String(value))) throw invalidOption(`${name} must be a URL.`);
+    if (!isUrl(value)) throw invalidOption(`${name} must be a URL.`);
     const url = new URL(value);
     if (url.username !== "" || url.password !== "") throw invalidOption(`${name} must not hold credentials.`);
     if (!isSafeUrl(url)) throw invalidOption(`${name} must be an https URL; http is for this machine only.`);

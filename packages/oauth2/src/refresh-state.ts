@@ -55,8 +55,16 @@ const STATUSES = ["ok", "refreshing", "failing", "login-required"];
  * @returns what is known about its present refresh token; undefined where nothing is
  */
 export function refreshStateOf(token: OAuthToken): RefreshState | undefined {
-  const state = token.refreshState as (Partial<RefreshState> & JsonObject) | null;
-  if (state === null || !STATUSES.includes(state.status as string) || typeof state.at !== "number") {
+  const state = (token as OAuthToken | null | undefined)?.refreshState as
+    | (Partial<RefreshState> & JsonObject)
+    | null
+    | undefined;
+  if (
+    state === null ||
+    state === undefined ||
+    !STATUSES.includes(state.status as string) ||
+    typeof state.at !== "number"
+  ) {
     return undefined;
   }
   // another program replaced the refresh token and left the state of the old one

@@ -103,6 +103,15 @@ function baseUrl(value: unknown): string | undefined {
 }
 
 /**
+ * Whether a value of whatever type is a URL.
+ * @param value what a caller gave
+ * @returns whether it is a `URL`, or text of one
+ */
+export function isUrl(value: unknown): value is string | URL {
+  return value instanceof URL || (typeof value === "string" && URL.canParse(value));
+}
+
+/**
  * Whether a token may be sent to a URL: over https, or to this machine.
  * @param url where to
  * @returns whether it may

@@ -5,7 +5,7 @@ import {
   type TokenStore,
   TokenStoreError,
 } from "@tokenkeep/core";
-import { checkMs, checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
+import { checkMs, checkOptionNames, checkSignal, invalidOption } from "@tokenkeep/core/backend";
 import { authorizedFetch } from "./authorized-fetch.js";
 import { errorOfFailure, failureOf, loginRequired } from "./errors.js";
 import { freshnessOf, type Wanted } from "./freshness.js";
@@ -323,6 +323,7 @@ export class TokenManager {
   #wantedOf(options: GetTokenOptions): Wanted {
     checkOptionNames("getToken", options, ["minValidityMs", "rejected", "signal"]);
     const { minValidityMs, rejected, signal } = options;
+    checkSignal(signal);
     signal?.throwIfAborted();
     if (rejected !== undefined && typeof rejected !== "string") {
       throw invalidOption("rejected must be the access token that the API refused.");

@@ -42,10 +42,16 @@ export interface ZohoProviderOptions
  * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function zohoProvider(options: ZohoProviderOptions = {}): Provider {
+  if (typeof options !== "object" || options === null) {
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", "The options must be an object.");
+  }
   const { dataCenter = "us", tokenEndpoint, ...rest } = options;
-  if (!Object.hasOwn(DATA_CENTERS, dataCenter)) {
+  if (typeof dataCenter !== "string" || !Object.hasOwn(DATA_CENTERS, dataCenter)) {
     const names = Object.keys(DATA_CENTERS).join(", ");
     throw new TokenStoreError("ERR_INVALID_OPTIONS", `dataCenter must be one of ${names}.`);
+  }
+  if (tokenEndpoint !== undefined && typeof tokenEndpoint !== "string" && !(tokenEndpoint instanceof URL)) {
+    throw new TokenStoreError("ERR_INVALID_OPTIONS", "tokenEndpoint must be a URL.");
   }
   const endpoint = tokenEndpoint === undefined ? endpointOf(dataCenter) : String(tokenEndpoint);
   const providers = new Map<string, Provider>();

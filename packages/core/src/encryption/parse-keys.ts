@@ -38,6 +38,7 @@ export function parseKeys(text: string, where: string = "The text"): EncryptionK
  * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function keysFromEnvironment(name: string = "TOKENKEEP_KEYS"): EncryptionKey[] {
+  if (typeof name !== "string") throw invalidOption("The name of the environment variable must be a string.");
   return parseKeys(process.env[name] as string, `The environment variable ${name}`);
 }
 

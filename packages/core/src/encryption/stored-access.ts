@@ -38,7 +38,7 @@ export function giveStoredAccess(store: TokenStore, access: StoredAccess): void 
  * @internal
  */
 export function storedAccessOf(store: TokenStore): StoredAccess {
-  const access = (store as { [STORED]?: StoredAccess })[STORED];
+  const access = (store as { [STORED]?: StoredAccess } | null | undefined)?.[STORED];
   if (access !== undefined) return access;
   throw new TokenStoreError(
     "ERR_UNSUPPORTED",

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isTokenStoreError, type OAuthToken, type TokenInput, type TokenStore } from "@tokenkeep/core";
-import { checkOptionNames } from "@tokenkeep/core/backend";
+import { checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
 import type { Problem } from "../formats/columns.js";
 import { isCompatible, type JoinedToken, joinRows } from "../formats/join.js";
 import { IMPORTED_ROWS, ImportedRows, saveIf } from "./imported-rows.js";
@@ -48,7 +48,10 @@ export async function importTokens(
   options: ImportOptions = {},
 ): Promise<ImportReport> {
   checkOptionNames("importTokens", options, ["timeoutMs"]);
-  const { tokens, rows, unreadable } = await read;
+  if (typeof (store as Partial<TokenStore> | null | undefined)?.findToken !== "function") {
+    throw invalidOption("The first argument of importTokens must be a token store.");
+  }
+  const { tokens, rows, unreadable } = checkRead(await read);
   const nothing = { saved: 0, unchanged: tokens.length, problems: unreadable };
   // at every start but the first there is nothing to do, and no need to wait for anybody
   const imported = await ImportedRows.of(store);
@@ -79,6 +82,15 @@ export async function importTokens(
   if (!store.capabilities.locks) return work();
   const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   return store.withLock(IMPORTED_ROWS, ({ signal }) => work(signal), { timeoutMs });
+}
+
+function checkRead(read: Partial<ZohoTokens> | null | undefined): ZohoTokens {
+  if (Array.isArray(read?.tokens) && Array.isArray(read.rows) && Array.isArray(read.unreadable)) {
+    return read as ZohoTokens;
+  }
+  throw invalidOption(
+    "importTokens takes what fromZohoFile, fromZohoMysql, fromZohoSqlite or fromZohoTable return.",
+  );
 }
 
 /** Why a token was not imported. */
