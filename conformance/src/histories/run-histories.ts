@@ -11,6 +11,7 @@ import { checkHistory, type Problems } from "./check.js";
 import { type Disruption, now, type Recorded, readLog } from "./log.js";
 import type { Hold, Operation } from "./operation.js";
 import { Random } from "./random.js";
+import { anomalyText, lockText } from "./text.js";
 import type { Workload } from "./workload.js";
 
 /** What to run, and for how long. */
@@ -29,7 +30,9 @@ export interface HistoryOptions {
 export interface HistoryReport {
   /** The module's name for the store. */
   readonly store: string;
+  /** What the calls were drawn from. */
   readonly seed: number;
+  /** How many processes made calls. */
   readonly processes: number;
   /** How long calls were made, in milliseconds. */
   readonly madeForMs: number;
@@ -45,13 +48,19 @@ export interface HistoryReport {
   readonly longestMs: number;
   /** How long the check took, in milliseconds. */
   readonly checkedForMs: number;
-  /** Anomalies, each with the calls that show it, and what else went wrong. Empty if nothing did. */
-  readonly problems: Problems & { readonly others: readonly string[] };
+  /** What went wrong: each anomaly with the calls that show it, as text. Empty if nothing did. */
+  readonly anomalies: readonly string[];
+  /** The groups of records in which too many orders were possible to try them all. */
+  readonly undecided: readonly string[];
 }
 
-/** Whether anything went wrong. */
-export function hasProblems({ problems }: HistoryReport): boolean {
-  return Object.values(problems).some((list) => list.length > 0);
+/**
+ * Whether anything went wrong.
+ * @param report what a run has seen
+ * @returns whether there is a problem in it
+ */
+export function hasProblems(report: HistoryReport): boolean {
+  return report.anomalies.length > 0 || report.undecided.length > 0;
 }
 
 const ROUND_MS = 10_000;
@@ -215,7 +224,7 @@ class Run {
       try {
         await inTime(worker.job?.stop() ?? Promise.resolve(null), HANGS_MS);
       } catch (error) {
-        this.#totals.problems.others.push(`process ${worker.number} does not come to an end: ${show(error)}`);
+        this.#totals.anomalies.push(`✗ process ${worker.number} does not come to an end: ${show(error)}`);
         this.#workers.splice(this.#workers.indexOf(worker), 1);
         await worker.child.end();
       }
@@ -263,7 +272,8 @@ class Totals {
   readonly disruptions: Record<string, number> = {};
   uncertain = 0;
   longestMs = 0;
-  problems: Problems & { others: string[] } = { anomalies: [], lockAnomalies: [], undecided: [], others: [] };
+  readonly anomalies: string[] = [];
+  readonly undecided: string[] = [];
 
   add(
     calls: readonly Operation[],
@@ -283,14 +293,9 @@ class Totals {
       }
     }
     for (const { what } of disruptions) count(this.disruptions, what);
-    const { problems } = this;
-    if (this.longestMs > HANGS_MS) problems.others.push(`a call took ${Math.round(this.longestMs)} ms`);
-    this.problems = {
-      anomalies: [...problems.anomalies, ...anomalies],
-      lockAnomalies: [...problems.lockAnomalies, ...lockAnomalies],
-      undecided: [...problems.undecided, ...undecided],
-      others: problems.others,
-    };
+    if (this.longestMs > HANGS_MS) this.anomalies.push(`✗ a call took ${Math.round(this.longestMs)} ms`);
+    this.anomalies.push(...anomalies.map(anomalyText), ...lockAnomalies.map(lockText));
+    this.undecided.push(...undecided);
   }
 }
 

@@ -16,7 +16,6 @@ const SHOWN = 3;
  * @returns several lines
  */
 export function textOfHistories(report: HistoryReport): string {
-  const { problems } = report;
   const total = Object.values(report.calls).reduce((sum, count) => sum + count, 0);
   const lines = [
     `${report.store}: ${seconds(report.madeForMs)} of histories, ${processes(report)}, seed ${report.seed}`,
@@ -28,12 +27,10 @@ export function textOfHistories(report: HistoryReport): string {
     `  longest call  ${seconds(report.longestMs)}`,
     `  checked in    ${seconds(report.checkedForMs)}`,
   ];
-  for (const anomaly of problems.anomalies.slice(0, SHOWN)) lines.push("", ...anomalyLines(anomaly));
-  for (const anomaly of problems.lockAnomalies.slice(0, SHOWN)) lines.push("", ...lockLines(anomaly));
-  for (const group of problems.undecided) lines.push("", `? too many possible orders in group ${group}`);
-  for (const problem of problems.others) lines.push("", `✗ ${problem}`);
-  const found = problems.anomalies.length + problems.lockAnomalies.length + problems.others.length;
-  const undecided = problems.undecided.length;
+  for (const anomaly of report.anomalies.slice(0, SHOWN)) lines.push("", anomaly);
+  for (const group of report.undecided) lines.push("", `? too many possible orders in group ${group}`);
+  const found = report.anomalies.length;
+  const undecided = report.undecided.length;
   if (undecided > 0) lines.push("", `${undecided} groups are undecided: use fewer processes.`);
   lines.push(
     "",
@@ -53,7 +50,8 @@ function counts(of: Readonly<Record<string, number>>): string {
   return sorted.map(([name, count]) => `${written(count)} ${name}`).join(", ");
 }
 
-function anomalyLines({ unexplained, before, writers, others }: Anomaly): string[] {
+/** An anomaly, with the calls that show it. */
+export function anomalyText({ unexplained, before, writers, others }: Anomaly): string {
   const start = unexplained.from;
   const callLines = (call: Operation): string[] => [
     `    ${when(call, start)} ${callText(call.action)}`,
@@ -69,10 +67,11 @@ function anomalyLines({ unexplained, before, writers, others }: Anomaly): string
     ...writers.slice(-SHOWN).flatMap(callLines),
     ...(others.length > 0 ? ["  At the same time, or with an unknown outcome:"] : []),
     ...others.flatMap(callLines),
-  ];
+  ].join("\n");
 }
 
-function lockLines({ what, holds }: LockAnomaly): string[] {
+/** What is wrong with a lock, with its holders. */
+export function lockText({ what, holds }: LockAnomaly): string {
   const from = holds[0].from;
   return [
     `✗ A lock was granted wrongly: ${what}.`,
@@ -80,7 +79,7 @@ function lockLines({ what, holds }: LockAnomaly): string[] {
       `    ${when(hold, from)} ${callText(hold.action)}`,
       `        ${workText(hold, from)}, ${outcomeText(hold)}`,
     ]),
-  ];
+  ].join("\n");
 }
 
 function workText({ fence, workFrom, workTo }: Hold, from: number): string {
