@@ -84,7 +84,7 @@ async function tryCommand(project) {
   await install(project, names);
   await checkWhatCame(project, names);
   const command = (...args) => run("npx", ["--no-install", "tokenkeep", ...args], { cwd: project });
-  await command("migrate", "--store", "sqlite:tokens.db");
+  await command("migrate", "--yes", "--store", "sqlite:tokens.db");
   const printed = await command("doctor", "--store", "sqlite:tokens.db");
   if (!printed.includes("healthy")) throw new Error(`tokenkeep doctor printed: ${printed}`);
   return `${await weighed(project, "tokenkeep")}; made a store and found it healthy`;

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { EncryptionOptions, TokenStore } from "@tokenkeep/core";
+import { type EncryptionOptions, isTokenStoreError, type TokenStore } from "@tokenkeep/core";
 import { storedAccessOf } from "@tokenkeep/core/backend";
 import { UsageError } from "./errors.js";
 import { importFromProject } from "./project.js";
@@ -148,7 +148,12 @@ const REACH_MS = 5000;
  */
 export async function reach({ store, scheme }: OpenStore): Promise<void> {
   if (scheme === "file" || scheme === "sqlite") return;
-  await storedAccessOf(store).run((backend, deadline) => backend.scanStored(null, 1, deadline), REACH_MS);
+  try {
+    await storedAccessOf(store).run((backend, deadline) => backend.scanStored(null, 1, deadline), REACH_MS);
+  } catch (error) {
+    // Whatever else is wrong, the command's own calls say; to a dry run a missing store is an empty one.
+    if (!isTokenStoreError(error) || error.code === "ERR_UNAVAILABLE") throw error;
+  }
 }
 
 /** What a person may see of a URL: no user, no password, no parameters. */

@@ -1,8 +1,10 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { generateKey } from "@tokenkeep/core";
 import { describeOn, startServer, type TestServer } from "@tokenkeep/test-servers";
+import Database from "better-sqlite3";
+import { createConnection } from "mysql2/promise";
 import { afterAll, beforeEach, describe, expect, it } from "vitest";
 import { dump, fill, storeOn } from "./support/backends.js";
 import { tokenkeepHere } from "./support/run.js";
@@ -101,6 +103,7 @@ describe.each([...urls])("on %s", (_name, url) => {
     const file = join(folder, `export ${count}`);
     expect(await run(url, namespace, "export", "--plaintext", "--output", file)).toMatchObject({ status: 0 });
     const other = `${namespace} imported`;
+    expect(await json(url, other, "import", file, "--dry-run")).toMatchObject([{ written: 2, dryRun: true }]);
     expect(await json(url, other, "import", file)).toMatchObject([{ read: 2, written: 2, kept: 0 }]);
     expect(await json(url, other, "import", file, "--yes")).toMatchObject([{ written: 0, kept: 2 }]);
     expect(await json(url, other, "list")).toEqual(await json(url, namespace, "list"));
@@ -113,6 +116,61 @@ describe.each([...urls])("on %s", (_name, url) => {
     const { stdout } = await tokenkeepHere(args, env);
     expect(JSON.parse(stdout)).toMatchObject({ isComplete: true, inUse: { keys: { k1: 2 } } });
     expect((await json(url, namespace, "list")).map(({ keys }) => keys)).toEqual([["k1"], ["k1"]]);
+  });
+});
+
+describe("import from a Zoho SDK", () => {
+  const COLUMNS =
+    "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url,api_domain";
+  const ROWS = ["ann", "bob"].map((name, i) => [
+    `${i}`,
+    name,
+    "1000.C",
+    "client-secret",
+    `refresh-secret-${name}`,
+    `access-secret-${name}`,
+    null,
+    "1790000000000",
+    null,
+    "https://www.zohoapis.eu",
+  ]);
+  const importInto = async (...args: string[]) => {
+    const namespace = `zoho ${++count}`;
+    const url = urls.get("sqlite")!;
+    expect(await json(url, namespace, "import", ...args, "--dry-run")).toMatchObject([
+      { read: 2, written: 2 },
+    ]);
+    expect(await json(url, namespace, "import", ...args)).toMatchObject([{ written: 2, problems: [] }]);
+    expect(await json(url, namespace, "import", ...args, "--dry-run")).toMatchObject([
+      { written: 0, kept: 2 },
+    ]);
+    expect(await json(url, namespace, "import", ...args, "--yes")).toMatchObject([{ written: 0, kept: 2 }]);
+    const listed = await json(url, namespace, "list", "--sort", "user");
+    expect(listed.map(({ user, clientId }) => [user, clientId])).toEqual([
+      ["ann", "1000.C"],
+      ["bob", "1000.C"],
+    ]);
+  };
+
+  it("its SQLite database", async () => {
+    const path = join(folder, "zohooauth.db");
+    const database = new Database(path);
+    database.exec(`CREATE TABLE oauthtoken (${COLUMNS.replaceAll(",", " TEXT, ")} TEXT)`);
+    const insert = database.prepare(`INSERT INTO oauthtoken VALUES (${ROWS[0]!.map(() => "?").join()})`);
+    for (const row of ROWS) insert.run(...row);
+    database.close();
+    await importInto(path);
+  });
+
+  it.runIf(urls.has("mysql"))("its MySQL table, by a URL in a file", async () => {
+    const connection = await createConnection(urls.get("mysql")!);
+    await connection.query(`CREATE TABLE tokens_of_zoho (${COLUMNS.replaceAll(",", " TEXT, ")} TEXT)`);
+    await connection.query("INSERT INTO tokens_of_zoho VALUES ?", [ROWS]);
+    const file = join(folder, "zoho-url");
+    writeFileSync(file, urls.get("mysql")!);
+    await importInto(`@${file}`, "--table", "tokens_of_zoho");
+    await connection.query("DROP TABLE tokens_of_zoho");
+    await connection.end();
   });
 });
 

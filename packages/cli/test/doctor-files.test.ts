@@ -1,4 +1,4 @@
-import { chmodSync, readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { generateKey } from "@tokenkeep/core";
 import Database from "better-sqlite3";
@@ -36,6 +36,14 @@ describe("on a file", () => {
   it("finds a folder in which others can replace it", async () => {
     chmodSync(folder, 0o777);
     expect((await doctor(url)).names).toEqual(["directory-writable-by-others"]);
+  });
+
+  it("finds what a process left that died, and not what one is writing", async () => {
+    const leftover = `${path}.a-file.1ec96a80-c4c7-40b4-b1fe-ba565d6f045e.tmp`;
+    writeFileSync(leftover, "");
+    expect((await doctor(url)).names).toEqual([]);
+    utimesSync(leftover, new Date(0), new Date(0));
+    expect(await doctor(url)).toEqual({ status: 0, names: ["leftover-files"] });
   });
 
   it("finds damage, and another program's file", async () => {

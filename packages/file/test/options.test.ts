@@ -1,6 +1,8 @@
+import { randomUUID } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { rekey } from "@tokenkeep/core";
 import { describe, expect, it } from "vitest";
 import { FileTokenStore, type FileTokenStoreOptions } from "../dist/index.js";
 import { newDirectory, newPath, saveSome, siblings } from "./helpers.js";
@@ -53,6 +55,22 @@ describe('open: "existing"', () => {
     expect(readFileSync(path)).toEqual(before);
     expect(siblings(path)).toEqual([]);
   });
+
+  it.each(["save", "compaction"])(
+    "deletes what a dead process left before a %s, and not to look",
+    async (write) => {
+      const path = newPath();
+      await saveSome(path, 2);
+      const leftover = `${path}.another-file.${randomUUID()}.tmp`;
+      writeFileSync(leftover, "");
+      await using store = new FileTokenStore({ path, open: "existing" });
+      expect(await store.getTokens()).toHaveLength(2);
+      expect(siblings(path)).toEqual([basename(leftover)]);
+      if (write === "save") await store.saveToken({ refreshToken: "another" });
+      else await rekey(store, { to: "plaintext" });
+      expect(siblings(path)).toEqual([]);
+    },
+  );
 
   it("leaves an empty file and a foreign one as they are", async () => {
     for (const text of ["", "hello\n"]) {

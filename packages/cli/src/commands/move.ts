@@ -237,7 +237,11 @@ export async function importFrom(given: string, flags: ImportFlags, context: Con
         : fromZohoDatabase(kind, source, flags.table, client);
     if (flags.dryRun) {
       const { tokens, unreadable } = await read;
-      const counts = { read: tokens.length, written: tokens.length, kept: 0, problems: [] };
+      const counts: Counts = { read: tokens.length, written: 0, kept: 0, problems: [] };
+      for (const token of tokens) {
+        if (isEmpty || (await target.store.findToken(token)) === null) counts.written++;
+        else counts.kept++;
+      }
       for (const { where, reason } of unreadable)
         context.output.say(`not readable: ${escaped(where)}: ${escaped(reason)}`);
       return report("imported", counts, flags, context);

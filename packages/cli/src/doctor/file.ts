@@ -1,10 +1,10 @@
-import { statSync } from "node:fs";
-import { dirname } from "node:path";
+import { readdirSync, statSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
 import { escaped } from "../text.js";
 import { type Finding, finding } from "./findings.js";
 
 /**
- * Checks the modes of a store's files.
+ * Checks the modes of a store's files, and what was left over.
  * @param path the file
  * @param endings those of the files that belong to it
  */
@@ -24,5 +24,24 @@ export function checkFiles(path: string, endings: readonly string[]): Finding[] 
       finding("directory-writable-by-others", `Others can replace the files in ${escaped(folder)}.`),
     );
   }
+  const leftovers = readdirSync(folder).filter((name) => isLeftover(folder, name, basename(path)));
+  if (leftovers.length > 0) {
+    findings.push(
+      finding(
+        "leftover-files",
+        `A process that died left ${leftovers.map(escaped).join(", ")}, with tokens.`,
+      ),
+    );
+  }
   return findings;
+}
+
+/** A file that has not grown for this long was left by a process that died, in milliseconds. */
+const IDLE_MS = 600_000;
+
+// What is to replace `tokens.jsonl` is called `tokens.jsonl.<which file>.<uuid>.tmp` until it does.
+function isLeftover(folder: string, name: string, of: string): boolean {
+  if (!name.startsWith(`${of}.`) || !/\.[0-9a-f-]{36}\.tmp$/.test(name)) return false;
+  const stats = statSync(join(folder, name), { throwIfNoEntry: false });
+  return stats !== undefined && Date.now() - stats.mtimeMs > IDLE_MS;
 }

@@ -26,6 +26,7 @@ export const FINDINGS = {
 
   "readable-by-others": ["warning", "Take the others' rights away: chmod 600"],
   "directory-writable-by-others": ["warning", "Take the others' rights away: chmod o-w"],
+  "leftover-files": ["advice", "Start a program on the store: its first save deletes them."],
   "sqlite-not-wal": ["warning", "Run on the database: PRAGMA journal_mode = WAL"],
 
   "redis-not-durable": ["warning", "Set appendonly yes."],

@@ -43,6 +43,8 @@ export class Log<S extends State> {
   readonly #path: string;
   readonly #options: LogOptions<S>;
   #file: LogFile<S> | undefined;
+  /** The file for which no other replacement is left. */
+  #swept: LogFile<S> | undefined;
   #catchingUp: Promise<void> | undefined;
   readonly #compactor: Compactor;
   #wasOpen = false;
@@ -78,7 +80,7 @@ export class Log<S extends State> {
    */
   async append(make: (state: S) => Line, limit: Limit): Promise<boolean> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      const file = await this.#current(limit);
+      const file = await this.#writable(limit);
       // From here to the write, this process does nothing else.
       const line = make(file.state);
       if (!file.state.allows(line)) {
@@ -99,6 +101,16 @@ export class Log<S extends State> {
       return applied;
     }
     throw busy(this.#path);
+  }
+
+  /** {@link #current}, of which no process can restore an older version any more. */
+  async #writable(limit: Limit): Promise<LogFile<S>> {
+    for (;;) {
+      const file = await this.#current(limit);
+      if (file === this.#swept) return file;
+      sweep(this.#path, file.header.id);
+      this.#swept = file; // and once more: is it still the file?
+    }
   }
 
   /** The file, read to its end. */
@@ -141,8 +153,8 @@ export class Log<S extends State> {
    */
   async compact(limit: Limit): Promise<void> {
     for (let tries = 0; tries < MAX_TRIES; tries++) {
-      if (await this.#compactor.compactNow(await this.#current(limit))) {
-        await this.read(); // Deletes what other replacements left.
+      if (await this.#compactor.compactNow(await this.#writable(limit))) {
+        await this.#writable(limit); // Deletes what other replacements left.
         return;
       }
     }
@@ -185,7 +197,11 @@ export class Log<S extends State> {
       throw error;
     }
     try {
-      sweep(this.#path, file.header.id);
+      // A process that only looks deletes nothing, before it writes after all.
+      if (this.#options.create) {
+        sweep(this.#path, file.header.id);
+        this.#swept = file;
+      }
       // From now on only a replacement of this very file can take its name. Did another one before?
       if (!file.isAt(statAt(this.#path))) return void file.close();
       syncDirectory(this.#path); // The process that put it there may have died before it did that.
