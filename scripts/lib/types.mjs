@@ -5,23 +5,26 @@ import { root, run } from "./workspace.mjs";
 
 const programs = join(root, "scripts/lib/consumer");
 
-/** By way: the oldest TypeScript that it works with, and what is checked. */
-const WAYS = {
+const EVERYWHERE = ["program.mts", "imported.cts"];
+
+/** The ways of resolving modules, with the oldest TypeScript that each works with, and what is checked. */
+const WAYS = [
   // 5.2 is the first that knows `AsyncDisposable`
-  node16: { oldest: "5.2.2", module: "node16", files: ["program.mts", "imported.cts"] },
+  { way: "node16", oldest: "5.2.2", module: "node16", files: EVERYWHERE },
+  { way: "nodenext", oldest: "5.4.5", module: "nodenext", files: EVERYWHERE },
   // 5.8 is the first that knows `require()` of an ES module
-  nodenext: { oldest: "5.8.3", module: "nodenext", files: ["program.mts", "imported.cts", "required.cts"] },
-  bundler: { oldest: "5.2.2", module: "esnext", files: ["program.mts"] },
-};
+  { way: "nodenext", oldest: "5.8.3", module: "nodenext", files: [...EVERYWHERE, "required.cts"] },
+  { way: "bundler", oldest: "5.2.2", module: "esnext", files: ["program.mts"] },
+];
 
 /** As `npm init` and `tsc --init` make a project: nothing said about libraries or types. */
-const PLAIN = ["5.8.3", "6.0.3"];
+const PLAIN = ["5.4.5", "5.8.3", "6.0.3"];
 
 const alias = (version) => `typescript-${version}`;
 
 /** The dependencies that a project needs for `checkTypes`: the old compilers. */
 export const COMPILERS = Object.fromEntries(
-  [...Object.values(WAYS).map(({ oldest }) => oldest), ...PLAIN].map((version) => [
+  [...WAYS.map(({ oldest }) => oldest), ...PLAIN].map((version) => [
     alias(version),
     `npm:typescript@${version}`,
   ]),
@@ -29,7 +32,7 @@ export const COMPILERS = Object.fromEntries(
 
 /** Type-checks a user's programs in a project that has the packages, their drivers and `COMPILERS` installed. */
 export async function checkTypes(project) {
-  for (const [way, { oldest, module, files }] of Object.entries(WAYS)) {
+  for (const { way, oldest, module, files } of WAYS) {
     for (const file of files) await copyFile(join(programs, file), join(project, file));
     const config = join(project, `tsconfig.${way}.json`);
     const compilerOptions = {
