@@ -29,7 +29,9 @@ export interface HistoryOptions {
 export interface HistoryReport {
   /** The module's name for the store. */
   readonly store: string;
+  /** The seed of its random choices. */
   readonly seed: number;
+  /** How many processes made calls. */
   readonly processes: number;
   /** How long calls were made, in milliseconds. */
   readonly madeForMs: number;
