@@ -1,11 +1,11 @@
 // `pnpm capacity sqlite redis --records 1000000`: loads many tokens into each backend, and prints what docs/capacity.md
 // works with. Without names, all backends. FerretDB gets a tenth, since it loads slowly.
-import { spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseArgs } from "node:util";
+import { parseArgs, promisify } from "node:util";
 import type { TokenStore } from "@tokenkeep/core";
 import { FileTokenStore } from "@tokenkeep/file";
 import { MemoryTokenStore } from "@tokenkeep/memory";
@@ -174,7 +174,7 @@ async function report(
       console.log(`  ${job}             ${duration(many!.p50)} (of ${SMALL}: ${duration(few!.p50)})`);
     }
     if (backend === "memory") return;
-    const second = inChild(backend, at);
+    const second = await inChild(backend, at);
     console.log(
       `  second process   first find after ${duration(second.openMs * 1000)}, then ${(second.heap / 1e6).toFixed(1)} MB of heap`,
     );
@@ -195,12 +195,11 @@ interface Second {
   readonly tokensHeap: number;
 }
 
-function inChild(backend: string, at: string): Second {
+/** This process goes on meanwhile: a store may have something left to do. */
+async function inChild(backend: string, at: string): Promise<Second> {
   const self = fileURLToPath(import.meta.url);
   const args = ["--expose-gc", self, "--second", backend, "--at", at];
-  const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: "utf8" });
-  if (stdout === "") throw new Error(stderr);
-  return JSON.parse(stdout) as Second;
+  return JSON.parse((await promisify(execFile)(process.execPath, args)).stdout) as Second;
 }
 
 /** What a process meets that opens the store when everything is there. */
