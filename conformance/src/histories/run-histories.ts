@@ -30,7 +30,7 @@ export interface HistoryOptions {
 export interface HistoryReport {
   /** The module's name for the store. */
   readonly store: string;
-  /** What the calls were drawn from. */
+  /** The seed of its random choices. */
   readonly seed: number;
   /** How many processes made calls. */
   readonly processes: number;

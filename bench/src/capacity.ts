@@ -1,0 +1,242 @@
+// `pnpm capacity sqlite redis --records 1000000`: loads many tokens into each backend, and prints what docs/capacity.md
+// works with. Without names, all backends. FerretDB gets a tenth, since it loads slowly.
+import { execFile } from "node:child_process";
+import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+import type { TokenStore } from "@tokenkeep/core";
+import { FileTokenStore } from "@tokenkeep/file";
+import { MemoryTokenStore } from "@tokenkeep/memory";
+import { MongoTokenStore } from "@tokenkeep/mongo";
+import { MysqlTokenStore } from "@tokenkeep/mysql";
+import { PostgresTokenStore } from "@tokenkeep/postgres";
+import { RedisTokenStore } from "@tokenkeep/redis";
+import { SqliteTokenStore } from "@tokenkeep/sqlite";
+import { type ServerName, startServer } from "@tokenkeep/test-servers";
+import Database from "better-sqlite3";
+import { Redis } from "ioredis";
+import { MongoClient } from "mongodb";
+import { createConnection, type RowDataPacket } from "mysql2/promise";
+import pg from "pg";
+import type { Candidate } from "./bench.js";
+import { duration, written } from "./format.js";
+import { measure } from "./rounds.js";
+import { queryOf, tokenOf } from "./tokens.js";
+
+/** How to open a store of one backend, and how to find out what it takes. `at` is a directory or a URL. */
+interface Subject {
+  readonly server?: ServerName;
+  /** The part of the records that it gets. */
+  readonly part?: number;
+  open(at: string, name: string): TokenStore;
+  /** All bytes of the records with this name, indexes included. */
+  bytes(at: string, name: string): Promise<number>;
+}
+
+const SUBJECTS: Readonly<Record<string, Subject>> = {
+  memory: {
+    open: () => new MemoryTokenStore(),
+    bytes: async () => heap(),
+  },
+  file: {
+    open: (at, name) => new FileTokenStore(join(at, `${name}.jsonl`)),
+    bytes: async (at, name) => statSync(join(at, `${name}.jsonl`)).size,
+  },
+  sqlite: {
+    open: (at, name) => new SqliteTokenStore({ path: join(at, `${name}.db`) }),
+    async bytes(at, name) {
+      const database = new Database(join(at, `${name}.db`), { readonly: true });
+      const [pages, size] = ["page_count", "page_size"].map((of) => database.pragma(of, { simple: true }));
+      database.close();
+      return Number(pages) * Number(size);
+    },
+  },
+  mysql: sql("mysql"),
+  mariadb: sql("mariadb"),
+  postgres: {
+    server: "postgres",
+    open: (at, name) => new PostgresTokenStore({ url: at, schema: name }),
+    async bytes(at, name) {
+      const client = new pg.Client(at);
+      await client.connect();
+      const { rows } = await client.query(`SELECT pg_total_relation_size('${name}.tokenkeep') AS bytes`);
+      await client.end();
+      return Number(rows[0].bytes);
+    },
+  },
+  redis: redis("redis"),
+  valkey: redis("valkey"),
+  ferretdb: {
+    server: "ferretdb",
+    part: 0.1,
+    open: (at, name) => new MongoTokenStore({ url: at, collection: name }),
+    async bytes(at, name) {
+      const client = await new MongoClient(at).connect();
+      const { totalSize } = await client.db().command({ collStats: name });
+      await client.close();
+      return Number(totalSize);
+    },
+  },
+};
+
+function sql(server: ServerName): Subject {
+  return {
+    server,
+    open: (at, name) => new MysqlTokenStore({ url: at, table: name }),
+    async bytes(at, name) {
+      const connection = await createConnection(at);
+      await connection.query("ANALYZE TABLE ??", [name]);
+      const [rows] = await connection.query<RowDataPacket[]>(
+        "SELECT data_length + index_length AS bytes FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?",
+        [name],
+      );
+      await connection.end();
+      return Number(rows[0]?.bytes);
+    },
+  };
+}
+
+function redis(server: ServerName): Subject {
+  return {
+    server,
+    open: (at, name) => new RedisTokenStore({ url: at, namespace: name }),
+    async bytes(at) {
+      const client = new Redis(at);
+      const used = Number(/^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1]);
+      client.disconnect();
+      return used;
+    },
+  };
+}
+
+/** Bytes on the heap that are in use: exact with `--expose-gc`, which `pnpm capacity` has. */
+function heap(): number {
+  globalThis.gc?.();
+  return process.memoryUsage().heapUsed;
+}
+
+const SMALL = 100;
+const AT_ONCE = 50;
+
+async function load(store: TokenStore, size: number): Promise<number> {
+  const start = performance.now();
+  let next = 0;
+  const caller = async (): Promise<void> => {
+    while (next < size) await store.saveToken(tokenOf(next++));
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, caller));
+  return performance.now() - start;
+}
+
+function candidateOf(store: TokenStore, size: number): Candidate {
+  return {
+    name: String(size),
+    kind: "ours",
+    size,
+    durability: "",
+    jobs: {
+      find: (i) => store.findToken(queryOf(i)),
+      save: (i, version) => store.saveToken(tokenOf(i, version)),
+    },
+  };
+}
+
+async function report(
+  backend: string,
+  { server: serverName, open, bytes, part = 1 }: Subject,
+  records: number,
+): Promise<void> {
+  const size = Math.max(SMALL, Math.round(records * part));
+  const server = serverName === undefined ? undefined : await startServer(serverName);
+  const folder = mkdtempSync(join(tmpdir(), "tokenkeep-capacity-"));
+  const at = server?.url ?? folder;
+  const stores: TokenStore[] = [];
+  try {
+    const small = open(at, "small");
+    stores.push(small);
+    await load(small, SMALL);
+    const isShared = backend === "redis" || backend === "valkey" || backend === "memory";
+    const before = isShared ? await bytes(at, "large") : 0;
+    const large = open(at, "large");
+    stores.push(large);
+    const loadMs = await load(large, size);
+    const perToken = ((await bytes(at, "large")) - before) / size;
+    const both = [candidateOf(small, SMALL), candidateOf(large, size)];
+    console.log(`${backend}, ${written(size)} tokens`);
+    console.log(
+      `  load             ${(loadMs / 1000).toFixed(1)} s, ${written(Math.round(size / (loadMs / 1000)))} a second, ${AT_ONCE} callers`,
+    );
+    console.log(`  per token        ${written(Math.round(perToken))} bytes`);
+    for (const job of ["find", "save"] as const) {
+      const [few, many] = await measure(both, { job, callers: 1, turnMs: 100, rounds: 7 });
+      console.log(`  ${job}             ${duration(many!.p50)} (of ${SMALL}: ${duration(few!.p50)})`);
+    }
+    if (backend === "memory") return;
+    const second = await inChild(backend, at);
+    console.log(
+      `  second process   first find after ${duration(second.openMs * 1000)}, then ${(second.heap / 1e6).toFixed(1)} MB of heap`,
+    );
+    console.log(
+      `  tokens()         ${(second.tokensHeap / 1e6).toFixed(1)} MB of heap at most, ${duration(second.tokensMs * 1000)}`,
+    );
+  } finally {
+    for (const store of stores) await store.close();
+    await server?.stop();
+    rmSync(folder, { recursive: true });
+  }
+}
+
+interface Second {
+  readonly openMs: number;
+  readonly heap: number;
+  readonly tokensMs: number;
+  readonly tokensHeap: number;
+}
+
+/** This process goes on meanwhile: a store may have something left to do. */
+async function inChild(backend: string, at: string): Promise<Second> {
+  const self = fileURLToPath(import.meta.url);
+  const args = ["--expose-gc", self, "--second", backend, "--at", at];
+  return JSON.parse((await promisify(execFile)(process.execPath, args)).stdout) as Second;
+}
+
+/** What a process meets that opens the store when everything is there. */
+async function second(subject: Subject, at: string): Promise<Second> {
+  const before = heap();
+  const start = performance.now();
+  const store = subject.open(at, "large");
+  await store.findToken(queryOf(0));
+  const openMs = performance.now() - start;
+  const opened = heap();
+  const startTokens = performance.now();
+  let tokensHeap = 0;
+  let read = 0;
+  for await (const _token of store.tokens()) {
+    if (++read % 2000 === 0) tokensHeap = Math.max(tokensHeap, heap() - opened);
+  }
+  const tokensMs = performance.now() - startTokens;
+  await store.close();
+  return { openMs, heap: opened - before, tokensMs, tokensHeap };
+}
+
+const { values, positionals } = parseArgs({
+  args: process.argv.slice(2).filter((word) => word !== "--"),
+  allowPositionals: true,
+  options: {
+    records: { type: "string", default: "1000000" },
+    second: { type: "string" },
+    at: { type: "string" },
+  },
+});
+if (values.second !== undefined) {
+  console.log(JSON.stringify(await second(SUBJECTS[values.second]!, values.at!)));
+} else {
+  for (const name of positionals.length > 0 ? positionals : Object.keys(SUBJECTS)) {
+    const subject = SUBJECTS[name];
+    if (subject === undefined)
+      throw new Error(`There is no ${name}. There are ${Object.keys(SUBJECTS).join(", ")}.`);
+    await report(name, subject, Number(values.records));
+  }
+}
