@@ -107,6 +107,7 @@ async function cell(column, { runtime: { label } }, work) {
   } catch (error) {
     row[column] = "FAILED";
     failures.push(`${column} on ${label}: ${error.message}`);
+    console.error(error.message);
   }
   console.log(`${label}, ${column}: ${row[column]} (${((Date.now() - start) / 1000).toFixed(0)} s)`);
 }

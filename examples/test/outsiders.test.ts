@@ -117,6 +117,20 @@ function tests(name: string, { env = {}, atLeast, section, fault }: Expectations
   );
 }
 
+describe("the store on level", () => {
+  tests("level-store", {
+    atLeast: 300,
+    // One section: each case makes a database, and every write waits for the disk.
+    section: "2",
+    fault: {
+      file: "level-token-store.mjs",
+      part: 'if (kind === "user") return',
+      other: 'if (kind === "user" && false) return',
+      paragraph: "2.5",
+    },
+  });
+});
+
 describe("the store that keeps rows in a list", () => {
   tests("list-store", {
     atLeast: 150,

@@ -1,0 +1,4 @@
+import { registerConformance } from "@tokenkeep/conformance";
+import { describe, it } from "mocha";
+
+await registerConformance(new URL("../store.mjs", import.meta.url), { describe, it });
