@@ -1,2 +1,2 @@
-/** The mutants that only histories find, as far as the test needs to know them. */
+/** The mutants that histories have to find, as far as the test needs to know them. */
 export declare const historyMutants: readonly { readonly name: string }[];

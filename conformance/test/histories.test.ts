@@ -285,7 +285,7 @@ describe("locks", () => {
   });
 });
 
-describe("the command finds the mutant that cases can't find", () => {
+describe("the command finds the mutant that", () => {
   const directory = mkdtempSync(join(tmpdir(), "tokenkeep-kit-test-"));
   afterAll(() => rmSync(directory, { recursive: true }));
   const urlOf = (path: string): string => new URL(path, import.meta.url).href;
