@@ -1,4 +1,4 @@
-// Mutants of changed copies and of importing (3.7 and 3.8).
+// Mutants of changed copies, of importing, and of the times that an import compares (3.7, 3.8 and 1.0g).
 import { changeReturned, plainOf, updating, wrap } from "./change.mjs";
 
 const isToken = (token) => typeof token?.toPlain === "function";
@@ -122,6 +122,12 @@ export const copying = [
     paragraphs: ["3.8"],
     case: "keeps the id",
     store: importingBy(async ({ store, token }) => (await store.saveToken(token)) !== null),
+  },
+  {
+    name: "savedAt is what the clock says",
+    paragraphs: ["1.0"],
+    case: "a later savedAt",
+    backend: updating((record) => ({ ...record, savedAt: Date.now() })),
   },
   {
     name: "an imported record starts counting at 1 again",

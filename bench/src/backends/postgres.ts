@@ -21,6 +21,7 @@ export const bench: Bench = {
   notes: [
     `Each candidate has ${CONNECTIONS} connections. pg alone finds by one digest, without a prepared statement, as the store does; the store also asks for the user's record without a client, in the same statement.`,
     "keyv and Shopify's storage read one row by its primary key, and overwrite it, unread. Of two concurrent saves, either loses one.",
+    "Auth.js's adapter is not here: it adds and removes accounts, and has no method that reads or updates the tokens of one.",
   ],
   async start(sizes) {
     const server = await startServer("postgres");

@@ -39,6 +39,24 @@ export const importing: Case[] = [
     },
   },
   {
+    checks: ["1.0g"],
+    name: "each save has a later savedAt, even if the record comes from a host whose clock is ahead",
+    async run({ store }) {
+      const savedAt = Date.now() + 3_600_000;
+      await store.importToken({ ...importable("ahead"), savedAt });
+      const times = [savedAt];
+      for (let i = 0; i < 5; i++) {
+        const saved = await store.saveToken({ id: "ahead", accessToken: `access-${i}` });
+        times.push(plain(saved).savedAt as number);
+      }
+      same(
+        times.slice(1).every((time, i) => time > times[i]!),
+        true,
+        `whether each of ${times.join(", ")} is later than the one before`,
+      );
+    },
+  },
+  {
     checks: ["3.8a"],
     name: "a token that one store returned can be imported into another",
     needs: ["namespaces"],

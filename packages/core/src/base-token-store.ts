@@ -29,7 +29,7 @@ import type {
   SaveOptions,
   TokenStore,
 } from "./token-store.js";
-import { CALLS, LOCKS, notePlace, placeOf, traced } from "./tracing.js";
+import { notePlace, placeOf, traced } from "./tracing.js";
 
 /** How many records `tokens()` holds at a time. */
 const PAGE = 256;
@@ -210,7 +210,7 @@ export class BaseTokenStore implements TokenStore {
     this.#enter();
     try {
       return await traced(
-        LOCKS,
+        "lock",
         () => ({ ...placeOf(this), method: "withLock" }),
         () => locks.hold(key, work, checked, open),
       );
@@ -266,7 +266,7 @@ export class BaseTokenStore implements TokenStore {
     timeoutMs?: number,
   ): Promise<T> {
     return traced(
-      CALLS,
+      "call",
       () => ({ ...placeOf(this), method }),
       () => this.#run(seen, work, timeoutMs),
     );

@@ -1,4 +1,4 @@
-import { type TracingChannel, tracingChannel } from "node:diagnostics_channel";
+import { tracingChannel } from "node:diagnostics_channel";
 import { isTokenStoreError } from "./errors.js";
 import type { TokenStore } from "./token-store.js";
 
@@ -22,23 +22,25 @@ export interface TraceContext extends StorePlace {
   code?: string;
 }
 
-/** The channel of a store's calls. */
-export const CALLS: TracingChannel<unknown, TraceContext> = tracingChannel("tokenkeep:call");
-/** The channel of a store's locks. */
-export const LOCKS: TracingChannel<unknown, TraceContext> = tracingChannel("tokenkeep:lock");
+const CHANNELS = {
+  call: tracingChannel<unknown, TraceContext>("tokenkeep:call"),
+  lock: tracingChannel<unknown, TraceContext>("tokenkeep:lock"),
+  refresh: tracingChannel<unknown, TraceContext>("tokenkeep:refresh"),
+};
 
 /**
  * Publishes the start and end of some work where somebody subscribed. Otherwise it computes nothing.
- * @param channel where to publish
+ * @param channel where to publish: `tokenkeep:call` and so on
  * @param context makes the message
  * @param work what to do
  * @returns what `work` returns
  */
-export function traced<C extends TraceContext, T>(
-  { start, asyncEnd }: TracingChannel<unknown, C>,
-  context: () => C,
+export function traced<T>(
+  channel: "call" | "lock" | "refresh",
+  context: () => TraceContext,
   work: () => Promise<T>,
 ): Promise<T> {
+  const { start, asyncEnd } = CHANNELS[channel];
   if (!start.hasSubscribers && !asyncEnd.hasSubscribers) return work();
   const message = context();
   return start.runStores(message, () => {

@@ -1,4 +1,3 @@
-import { type TracingChannel, tracingChannel } from "node:diagnostics_channel";
 import type { OAuthToken, TokenStore } from "@tokenkeep/core";
 import { placeOf, type TraceContext, traced } from "@tokenkeep/core/backend";
 import type { Provider } from "./provider.js";
@@ -9,8 +8,6 @@ export interface RefreshTrace extends TraceContext {
   readonly issuer: string | undefined;
 }
 
-const REFRESHES: TracingChannel<unknown, RefreshTrace> = tracingChannel("tokenkeep:refresh");
-
 /** Makes a refresh, and publishes its start and end where somebody subscribed. */
 export function tracedRefresh(
   store: TokenStore,
@@ -18,5 +15,6 @@ export function tracedRefresh(
   id: string,
   refresh: () => Promise<OAuthToken>,
 ): Promise<OAuthToken> {
-  return traced(REFRESHES, () => ({ ...placeOf(store), method: "refresh", id, issuer }), refresh);
+  const context = (): RefreshTrace => ({ ...placeOf(store), method: "refresh", id, issuer });
+  return traced("refresh", context, refresh);
 }
