@@ -36,7 +36,26 @@ export async function makeDirectory(): Promise<string> {
 export const STORES: Readonly<Record<string, () => Promise<TokenStore>>> = {
   memory: async () => closedAtEnd(new MemoryTokenStore()),
   sqlite: async () => closedAtEnd(new SqliteTokenStore(join(await makeDirectory(), "tokens.db"))),
+  "a third party's store": async () => closedAtEnd(contractOnly(new MemoryTokenStore())),
 };
+
+/** Nothing but what the contract has: no class of ours, no symbol. */
+function contractOnly(store: TokenStore): TokenStore {
+  return {
+    capabilities: { ...store.capabilities },
+    findToken: (query) => store.findToken(query),
+    findTokenById: (id) => store.findTokenById(id),
+    saveToken: (token, options) => store.saveToken(token, options),
+    importToken: (token) => store.importToken(token),
+    deleteToken: (id, options) => store.deleteToken(id, options),
+    deleteTokens: () => store.deleteTokens(),
+    getTokens: () => store.getTokens(),
+    tokens: () => store.tokens(),
+    withLock: (key, work, options) => store.withLock(key, work, options),
+    close: () => store.close(),
+    [Symbol.asyncDispose]: () => store.close(),
+  };
+}
 
 export function closedAtEnd(store: TokenStore): TokenStore {
   onTestFinished(() => store.close());
