@@ -7,6 +7,7 @@ import { join, relative } from "node:path";
 const folders = [
   ...readdirSync("packages").map((name) => join("packages", name)),
   "conformance",
+  "conformance/hostile",
   "examples",
   "bench",
   "docs/generator",
