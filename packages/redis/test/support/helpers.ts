@@ -13,7 +13,7 @@ export async function errorOf(call: Promise<unknown>): Promise<TokenStoreError> 
 
 /** Asks until the answer is yes, for up to 30 seconds. */
 export async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (const end = Date.now() + 100_000; Date.now() < end; ) {
     if (await ask()) return;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
