@@ -11,7 +11,7 @@ export async function errorOf(call: Promise<unknown>): Promise<TokenStoreError> 
   return error as TokenStoreError;
 }
 
-/** Asks until the answer is yes, for up to 30 seconds. */
+/** Asks until the answer is yes, for up to 100 seconds. */
 export async function until(ask: () => Promise<boolean>, what: string): Promise<void> {
   for (const end = Date.now() + 100_000; Date.now() < end; ) {
     if (await ask()) return;
