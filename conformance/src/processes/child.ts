@@ -19,6 +19,8 @@ export interface ChildSource {
   readonly space: StartMessage["space"];
   /** Records what the child does, for the message of a failure. */
   note?(what: string): (result: string) => void;
+  /** Has something done at the end, however that comes: a child must not outlive what it was started for. */
+  onEnd?(work: () => Promise<void>): void;
 }
 
 /** An error from a child. It has the code of the TokenStoreError, if it was one. */
@@ -72,6 +74,7 @@ export class Child {
     this.#process = fork(WORKER, [], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
     const number = (started.get(source) ?? 0) + 1;
     started.set(source, number);
+    source.onEnd?.(() => this.end());
     this.#note = (what) => source.note?.(`process ${number}: ${what}`) ?? (() => {});
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-2000);

@@ -55,7 +55,7 @@ class LevelBackend {
     await this.#database?.close();
   }
 
-  read(lookups, isDecisive, deadline) {
+  read(lookups, deadline) {
     return this.#alone(deadline, async () => {
       const found = [];
       for (const { kind, key } of lookups) {
@@ -63,7 +63,6 @@ class LevelBackend {
           const record = await this.#recordOf(id);
           if (record !== undefined) found.push(record);
         }
-        if (found.some(isDecisive)) break;
       }
       return found;
     });

@@ -162,7 +162,8 @@ function newRecord(given) {
 
 function nextRecord(stored, changes) {
   const { id, revision, createdAt } = stored;
-  const record = { ...stored, ...changes, id, revision: revision + 1, createdAt, savedAt: Date.now() };
+  const savedAt = Math.max(Date.now(), stored.savedAt + 1); // also in one millisecond (1.0g)
+  const record = { ...stored, ...changes, id, revision: revision + 1, createdAt, savedAt };
   for (const [token, names] of Object.entries(DEPENDENT)) {
     if (record[token] === stored[token]) continue;
     for (const name of names) record[name] = changes[name] ?? null;
