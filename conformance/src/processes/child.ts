@@ -65,6 +65,7 @@ export class Child {
   readonly #ended: Promise<void>;
   readonly #ready: Promise<void>;
   #calls = 0;
+  #isDropped = false;
   #stderr = "";
 
   readonly #note: (what: string) => (result: string) => void;
@@ -74,7 +75,7 @@ export class Child {
     this.#process = fork(WORKER, [], { execArgv: [], stdio: ["ignore", "ignore", "pipe", "ipc"] });
     const number = (started.get(source) ?? 0) + 1;
     started.set(source, number);
-    source.onEnd?.(() => this.end());
+    source.onEnd?.(() => this.#drop());
     this.#note = (what) => source.note?.(`process ${number}: ${what}`) ?? (() => {});
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-2000);
@@ -98,6 +99,7 @@ export class Child {
       else this.#pending.get(message.call)?.settle(message);
     });
     void this.#ended.then(() => {
+      if (this.#isDropped) return;
       const error = new Error(`The child process ended while it was working.${this.#stderrTail()}`);
       isBroken(error);
       for (const pending of this.#pending.values()) pending.fail(error);
@@ -214,6 +216,12 @@ export class Child {
   async end(): Promise<void> {
     this.#signal("SIGKILL");
     await this.#ended;
+  }
+
+  /** Ends it where nobody waits for it any more, and so nobody would handle an error. */
+  async #drop(): Promise<void> {
+    this.#isDropped = true;
+    await this.end();
   }
 
   /** Not by `ChildProcess.kill`: Deno's sends one signal, and no other after it. */
