@@ -13,6 +13,7 @@ import { SqliteTokenStore } from "@tokenkeep/sqlite";
 import * as zoho from "@tokenkeep/zoho-crm";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
+import { TEXT_PROPERTIES } from "../../dist/samples.js";
 
 /** How many calls there are in all. */
 const CASES = Number(process.env.TOKENKEEP_HOSTILE_CASES ?? 4000);
@@ -76,20 +77,7 @@ const anything = fc.oneof(
   },
 );
 
-const NAMES = [
-  "id",
-  "clientId",
-  "clientSecret",
-  "redirectUrl",
-  "grantToken",
-  "refreshToken",
-  "accessToken",
-  "scope",
-  "tokenType",
-  "idToken",
-  "apiDomain",
-  "issuer",
-];
+const NAMES = ["id", ...TEXT_PROPERTIES];
 const plausible = fc.constantFrom("a", "b", "c");
 
 /** A token of which most is right, so that it gets past the first checks. */
