@@ -1,5 +1,6 @@
 // Whatever a program passes in: a public function never fails with an untyped error, never hangs, and a call that was
-// refused has changed nothing. A nightly run makes a million calls: TOKENKEEP_HOSTILE_CASES=1000000.
+// refused has changed nothing. A nightly run makes a million calls: TOKENKEEP_HOSTILE_CASES=1000000. Its input is new
+// each time; that of the usual run is always the same, so that what fails there is due to a change, not to chance.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -17,6 +18,7 @@ import { TEXT_PROPERTIES } from "../../dist/samples.js";
 
 /** How many calls there are in all. */
 const CASES = Number(process.env.TOKENKEEP_HOSTILE_CASES ?? 4000);
+const SEED = process.env.TOKENKEEP_HOSTILE_CASES === undefined ? { seed: 20 } : {};
 /** A call that takes longer hangs. Nothing here waits for anything. */
 const HANGS_MS = 10_000;
 
@@ -35,6 +37,9 @@ const hostileText = fc.oneof(
     "é",
   ),
 );
+
+/** A call that is given this one may reject with its reason, as a program expects of a signal. */
+const aborted = AbortSignal.abort();
 
 class Odd {
   get token(): never {
@@ -71,7 +76,7 @@ const anything = fc.oneof(
       [],
       new Error("e"),
       Promise.resolve(1),
-      AbortSignal.abort(),
+      aborted,
       new Proxy({}, {}),
     ),
   },
@@ -312,12 +317,13 @@ describe("hostile input to", () => {
       const failure = await failureOf(() => call(...(values as never[])));
       if (failure === undefined) return;
       const { error } = failure;
-      if (!core.isTokenStoreError(error) && !allows?.(error as Error)) {
+      const isTheCallers = error === aborted.reason;
+      if (!core.isTokenStoreError(error) && !isTheCallers && !allows?.(error as Error)) {
         throw new Error(`not typed: ${error instanceof Error ? error.stack : String(error)}`);
       }
       expect(await content?.()).toEqual(before);
     });
-    await fc.assert(property, { numRuns: Math.ceil(CASES / targets.length) });
+    await fc.assert(property, { ...SEED, numRuns: Math.ceil(CASES / targets.length) });
   });
 });
 

@@ -23,6 +23,7 @@ export { KEY_KINDS, keysOf, type Lookup, type LookupKind, type RecordKeys, UNIQU
 export { opaqueKey } from "./opaque-key.js";
 export {
   type CheckedStoreOptions,
+  checkFunction,
   checkMs,
   checkOptionNames,
   checkSignal,

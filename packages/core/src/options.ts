@@ -144,6 +144,17 @@ export function checkSignal(signal: unknown): void {
 }
 
 /**
+ * Checks an option that the library calls.
+ * @param name the option's name
+ * @param value what the caller gave
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS`
+ */
+export function checkFunction(name: string, value: unknown): void {
+  if (value === undefined || typeof value === "function") return;
+  throw invalidOption(`${name} must be a function.`);
+}
+
+/**
  * The error for an option that is not valid.
  * @param message what is wrong, and what would be right
  * @returns an error `ERR_INVALID_OPTIONS`, to be thrown

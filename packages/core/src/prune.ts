@@ -1,5 +1,5 @@
 import { isTokenStoreError } from "./errors.js";
-import { checkMs, checkOptionNames, checkSignal, invalidOption } from "./options.js";
+import { checkFunction, checkMs, checkOptionNames, checkSignal, invalidOption } from "./options.js";
 import type { OAuthToken } from "./token.js";
 import type { TokenStore } from "./token-store.js";
 
@@ -51,6 +51,7 @@ export async function pruneTokens(store: TokenStore, options: PruneOptions): Pro
     throw invalidOption("The first argument must be a token store.");
   }
   checkSignal(signal);
+  checkFunction("onPrune", onPrune);
   for (const [name, value] of Object.entries({ idleMs, ageMs })) checkSpan(name, value);
   if (idleMs === undefined && ageMs === undefined && !expired) {
     throw invalidOption("Give at least one rule: idleMs, ageMs or expired. Without one, nothing is pruned.");

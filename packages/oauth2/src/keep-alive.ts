@@ -1,5 +1,5 @@
 import { isTokenStoreError, type OAuthToken, type TokenStore } from "@tokenkeep/core";
-import { checkOptionNames, checkSignal, invalidOption } from "@tokenkeep/core/backend";
+import { checkFunction, checkOptionNames, checkSignal, invalidOption } from "@tokenkeep/core/backend";
 import { freshnessOf, MIN_VALIDITY_MS, type Wanted } from "./freshness.js";
 import type { Provider } from "./provider.js";
 import { refreshStateOf } from "./refresh-state.js";
@@ -50,7 +50,7 @@ export async function keepGrantsAlive(
   const { signal, filter = (token) => token.clientId !== null && token.clientId === provider.clientId } =
     options;
   checkSignal(signal);
-  if (typeof filter !== "function") throw invalidOption("filter must be a function.");
+  checkFunction("filter", filter);
   const wanted: Wanted = { minValidityMs: MIN_VALIDITY_MS, isExplicit: false, idleMs };
   const isDue = (token: OAuthToken) =>
     token.refreshToken !== null &&

@@ -1,6 +1,6 @@
 import type { OAuthToken, TokenStore, TokenStoreError } from "@tokenkeep/core";
 import { TokenStoreError as StoreError } from "@tokenkeep/core";
-import { checkMs, checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
+import { checkFunction, checkMs, checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
 import { MIN_VALIDITY_MS } from "./freshness.js";
 import type { Provider } from "./provider.js";
 import { isSafeUrl, isUrl } from "./response.js";
@@ -68,9 +68,7 @@ const NAMES = [
 export function checkManagerOptions(options: TokenManagerOptions): CheckedManagerOptions {
   checkOptionNames("TokenManager", options, NAMES);
   for (const name of ["fetch", "onLoginRequired", "onRecovered"] as const) {
-    if (options[name] !== undefined && typeof options[name] !== "function") {
-      throw invalidOption(`${name} must be a function.`);
-    }
+    checkFunction(name, options[name]);
   }
   const requestTimeoutMs = checkMs("requestTimeoutMs", options.requestTimeoutMs ?? 15_000);
   const pendingMs = checkMs("pendingMs", options.pendingMs ?? 2_000, 0);

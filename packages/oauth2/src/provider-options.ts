@@ -1,4 +1,4 @@
-import { invalidOption } from "@tokenkeep/core/backend";
+import { checkFunction, invalidOption } from "@tokenkeep/core/backend";
 import type { CommonProviderOptions, OAuth2ProviderOptions } from "./oauth2-provider.js";
 import { isSafeUrl, isUrl } from "./response.js";
 
@@ -84,9 +84,7 @@ function checkClient(options: CommonProviderOptions): void {
     throw invalidOption("defaultLifetimeMs must be a whole number of milliseconds, more than 0.");
   }
   for (const name of ["fetch", "conform", "classify"] as const) {
-    const value: unknown = options[name];
-    if (value !== undefined && typeof value !== "function")
-      throw invalidOption(`${name} must be a function.`);
+    checkFunction(name, options[name]);
   }
 }
 

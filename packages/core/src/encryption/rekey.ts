@@ -1,5 +1,5 @@
 import { isTokenStoreError, type TokenStoreErrorCode } from "../errors.js";
-import { checkOptionNames, checkSignal, invalidOption } from "../options.js";
+import { checkFunction, checkOptionNames, checkSignal, invalidOption } from "../options.js";
 import type { TokenRecord } from "../record.js";
 import type { TokenStore } from "../token-store.js";
 import type { MasterKey } from "./master-key.js";
@@ -89,6 +89,7 @@ export interface VerifyReport {
 export async function rekey(store: TokenStore, options: RekeyOptions = {}): Promise<RekeyReport> {
   checkOptionNames("rekey", options, ["to", "onProgress", "signal"]);
   checkSignal(options.signal);
+  checkFunction("onProgress", options.onProgress);
   const { to } = options;
   if (to !== undefined && to !== "plaintext") throw invalidOption('to must be "plaintext", or left out.');
   const access = storedAccessOf(store);
@@ -138,6 +139,7 @@ export async function rekey(store: TokenStore, options: RekeyOptions = {}): Prom
 export async function verify(store: TokenStore, options: VerifyOptions = {}): Promise<VerifyReport> {
   checkOptionNames("verify", options, ["onProgress", "signal"]);
   checkSignal(options.signal);
+  checkFunction("onProgress", options.onProgress);
   const access = storedAccessOf(store);
   const { id: target } = await sealingKey(access);
   const unreadable: UnreadableRecord[] = [];
