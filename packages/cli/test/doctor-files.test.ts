@@ -121,6 +121,12 @@ describe("on SQLite", () => {
     expect((await doctor(url)).names).toContain("corrupt");
   });
 
+  it("finds a folder where the file should be", async () => {
+    const { status, stdout } = await tokenkeepHere(["doctor", "--store", `sqlite:${folder}`, "--json"]);
+    const named = { name: "failed", what: expect.stringContaining("is a directory") };
+    expect([status, JSON.parse(stdout).findings]).toEqual([1, [expect.objectContaining(named)]]);
+  });
+
   it("finds files that others can read", async () => {
     await fill(url, ["ann"]);
     chmodSync(path, 0o644);
