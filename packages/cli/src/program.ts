@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { keygen, rekeyStore } from "./commands/keys.js";
 import { exportTokens, find, list, show } from "./commands/look.js";
@@ -24,6 +25,10 @@ Encryption keys come from TOKENKEEP_KEYS or --keys-file. Make one with: tokenkee
 
 Exit status: 0 done, 1 not done, 2 wrong usage; doctor: 1 something is wrong, 3 could not check.`;
 
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
 const MAX_RATE = ["--max-rate <n>", "at most so many records per second", parseRate] as const;
 
 /**
@@ -36,6 +41,7 @@ export function createProgram(context: Context, finish: (status: number) => void
   const program = new Command("tokenkeep");
   program
     .description("Look at, move and look after the tokens of a store.")
+    .version(version)
     .showHelpAfterError("(tokenkeep --help, or tokenkeep COMMAND --help)")
     .addHelpText("after", STORES)
     .exitOverride()

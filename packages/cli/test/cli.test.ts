@@ -137,6 +137,11 @@ describe("usage", () => {
     }
   });
 
+  it("says its version", async () => {
+    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    expect(await tokenkeep(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
+  });
+
   it("says how to install what is missing", async () => {
     const missing = importFromProject("@tokenkeep/none", "no-driver");
     await expect(missing).rejects.toThrow("Run: npm install @tokenkeep/none no-driver");

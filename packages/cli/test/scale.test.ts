@@ -242,6 +242,13 @@ async function stopsAfter(args: readonly string[], few: number, done: () => Prom
 }
 
 describe("--max-rate", () => {
+  it("shows how far a slow copy is before its first 500 tokens", async () => {
+    const target = `sqlite:${join(folderForTest(), "copy.db")}`;
+    const args = ["copy", "--store", await manyRecords(60), "--to", target, "--max-rate", "60"];
+    const { stderr } = await tokenkeepHere(args, {}, { isTerminal: true });
+    expect(stderr.split("\r\u001b[K")).toContainEqual(expect.stringMatching(/^40 tokens, \d+ per second$/));
+  });
+
   it("slows copy down", async () => {
     const target = `sqlite:${join(folderForTest(), "copy.db")}`;
     await stopsAfter(["copy", "--store", await manyRecords(50), "--to", target], 20, () => countOf(target));

@@ -136,7 +136,7 @@ async function measured<T>(
   const pace = paceOf(maxRate, signal);
   const startedAt = performance.now();
   const result = await work(async (count) => {
-    if (count % 500 === 0) output.progress(`${counted(count, "token")}, ${rate(count, startedAt)}`);
+    output.progressAt(count, () => `${counted(count, "token")}, ${rate(count, startedAt)}`);
     await pace(count);
   });
   output.end();
@@ -234,8 +234,7 @@ async function verify(
     if (!known.has(String(token.id)) && (await isNewer(token, target))) missing++;
   };
   const checked = await forEach(moved, signal, check, async (count) => {
-    if (count % 500 === 0)
-      output.progress(`verified ${count.toLocaleString("en")} of ${read.toLocaleString("en")}`);
+    output.progressAt(count, () => `verified ${count.toLocaleString("en")} of ${read.toLocaleString("en")}`);
     await pace(count);
   });
   output.end();

@@ -49,8 +49,7 @@ export async function prune(flags: PruneFlags, { output, signal }: Context): Pro
     let removed = 0;
     const onPrune = () => {
       removed++;
-      if (removed % 100 === 0)
-        output.progress(`${removed.toLocaleString("en")} of ${wanted.toLocaleString("en")}`);
+      output.progressAt(removed, () => `${removed.toLocaleString("en")} of ${wanted.toLocaleString("en")}`);
       return pace(removed);
     };
     const report = flags.dryRun
