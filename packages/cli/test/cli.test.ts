@@ -67,7 +67,7 @@ describe("list, show and find", () => {
     const [ann] = await fill(["ann"], { keys: [{ id: "k1", key }] });
     expect((await tokenkeep(["list", "--store", store])).stdout).toMatch(/ k1$/m);
     const refused = await tokenkeep(["show", ann!, "--store", store]);
-    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("ERR_KEY") });
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("--keys-file. (ERR_KEY)") });
     const opened = await tokenkeep(["show", ann!, "--store", store], { TOKENKEEP_KEYS: `k1:${key}` });
     expect(opened.stdout).toContain("***");
   });

@@ -161,8 +161,11 @@ describe("on SQLite", () => {
     const keysOf = (...texts: string[]) => ({
       encryption: { keys: texts.map((text) => ({ id: text.slice(0, 2), key: text.slice(3) })) },
     });
-    await fill(url, ["ann"], keysOf(one));
+    await fill(url, ["ann", "dan"], keysOf(one));
     expect(await doctor(url)).toEqual({ status: 1, names: ["unreadable-record"] });
+    const { stdout } = await tokenkeepHere(["doctor", "--store", url]);
+    expect(stdout.match(/is sealed with the key "k1"/g)).toHaveLength(1); // and not for each record
+    expect(stdout).toMatch(/ Not opened: \S+, \S+\.\n/);
     expect(await doctor(url, { TOKENKEEP_KEYS: one })).toEqual({ status: 0, names: [] });
     expect(await doctor(url, { TOKENKEEP_KEYS: other })).toEqual({ status: 1, names: ["key"] });
     await fill(url, ["bob"], keysOf(two, one));

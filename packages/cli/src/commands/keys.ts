@@ -68,8 +68,10 @@ function usage({
   plaintext: number;
   damaged: number;
 }): string {
-  const parts = Object.entries(keys).map(([id, count]) => `${count} with the key ${escaped(id)}`);
-  if (plaintext > 0) parts.push(`${plaintext} in plaintext`);
-  if (damaged > 0) parts.push(`${damaged} damaged`);
+  const parts = Object.entries(keys).map(
+    ([id, count]) => `${count.toLocaleString("en")} with the key ${escaped(id)}`,
+  );
+  if (plaintext > 0) parts.push(`${plaintext.toLocaleString("en")} in plaintext`);
+  if (damaged > 0) parts.push(`${damaged.toLocaleString("en")} damaged`);
   return parts.length === 0 ? "no secrets" : parts.join(", ");
 }
