@@ -213,6 +213,9 @@ describe("import from a Zoho SDK's file", () => {
     expect(stdout).toMatch(/^3 tokens imported, .*\nnot imported: line 5: .*\n$/);
     expect(stderr).toContain("Verified: every one of 3 tokens is in the target.");
     expect(stderr).toContain("1 token could not be imported.");
+    // What the store remembers of the import is no record that a list shows.
+    const asked = await tokenkeepHere(["import", file, "--store", url]);
+    expect([asked.status, asked.stderr]).toEqual([2, expect.stringContaining("which has 3 records")]);
   });
 
   it("keeps to --max-rate", async () => {

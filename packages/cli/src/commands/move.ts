@@ -7,6 +7,7 @@ import {
   type TokenInput,
   type TokenStore,
 } from "@tokenkeep/core";
+import { storedRecords } from "@tokenkeep/core/backend";
 import { fromZohoFile, importTokens, type ZohoTokens } from "@tokenkeep/zoho-crm";
 import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, closing, withStore } from "../context.js";
@@ -16,6 +17,7 @@ import { paceOf } from "../pace.js";
 import type { OpenStore } from "../store-url.js";
 import { openStore, urlFrom } from "../store-url.js";
 import { counted, escaped } from "../text.js";
+import { isMemo } from "../tokens.js";
 import { fromZohoDatabase } from "./zoho-database.js";
 
 /** What a copy did. */
@@ -88,7 +90,8 @@ async function isStoreEmpty(store: TokenStore, isDryRun: boolean): Promise<boole
 
 /** A question that names the target and what is in it. */
 export async function targetQuestion(what: string, { store, label }: OpenStore): Promise<string> {
-  const { records } = await keysInUse(store);
+  let records = 0;
+  for await (const { record } of storedRecords(store)) if (!isMemo(record.id)) records++;
   return `${what} ${label}, which has ${counted(records, "record")}?`;
 }
 
