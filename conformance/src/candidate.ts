@@ -21,7 +21,8 @@ export class ModuleError extends Error {
 
 /** How long a call may take before the cases run. */
 const PROBE_MS = 10_000;
-const SHAPE = "{ name, open(space, options) }, where open returns a store or a promise of one";
+/** What a module has to be. */
+export const MODULE_SHAPE = "{ name, open(space, options) }, where open returns a store or a promise of one";
 
 /**
  * Imports a store's module and reads what the store declares.
@@ -31,6 +32,9 @@ export async function loadCandidate(
   moduleUrl: string | URL,
   options: { seed?: number | undefined; rounds?: number | undefined } = {},
 ): Promise<Candidate> {
+  if (typeof moduleUrl !== "string" && !(moduleUrl instanceof URL)) {
+    throw new ModuleError("The URL of the store's module must be text or a URL.");
+  }
   const url = String(moduleUrl);
   const module = await importModule(url);
   const capabilities = await capabilitiesOf(module);
@@ -55,7 +59,7 @@ async function importModule(url: string): Promise<StoreModule> {
   }
   const { name, open } = imported.default ?? {};
   if (typeof name !== "string" || typeof open !== "function") {
-    throw new ModuleError(`The default export of ${url} must be ${SHAPE}.`);
+    throw new ModuleError(`The default export of ${url} must be ${MODULE_SHAPE}.`);
   }
   return imported.default as StoreModule;
 }

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EncryptionKey, EncryptionOptions } from "@tokenkeep/core";
+import { MODULE_SHAPE, ModuleError } from "./candidate.js";
 import type { OpenOptions, Space, StoreModule } from "./case.js";
 
 const KEYS: readonly EncryptionKey[] = [
@@ -23,9 +24,16 @@ const REKEYER = fileURLToPath(new URL("./processes/rekeyer.js", import.meta.url)
  * @param options with the URL of that module as `rekeyedBy`, a process on each space runs `rekey` from key to key for as
  *   long as the case runs
  * @returns another module
+ * @throws ModuleError for what is no module, and no URL
  */
 export function encrypted(module: StoreModule, options: { rekeyedBy?: string | URL } = {}): StoreModule {
-  const { rekeyedBy } = options;
+  if (typeof module?.open !== "function") {
+    throw new ModuleError(`encrypted: the module must be ${MODULE_SHAPE}.`);
+  }
+  const rekeyedBy = options?.rekeyedBy;
+  if (rekeyedBy !== undefined && typeof rekeyedBy !== "string" && !(rekeyedBy instanceof URL)) {
+    throw new ModuleError("encrypted: rekeyedBy must be the URL of the module.");
+  }
   const encryption = sealingWithKey(0);
   const sealed = (space: Space, options: OpenOptions | undefined): OpenOptions => {
     if (rekeyedBy !== undefined) startRekeyer(space, String(rekeyedBy));

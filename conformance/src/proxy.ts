@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+import { ModuleError } from "./candidate.js";
 import type { DisruptionMeans } from "./case.js";
 
 /** A TCP proxy that can disturb what goes through it: pass it to the kit as a module's `disruptions`. */
@@ -34,8 +35,14 @@ interface Pair {
  * @param port its port, or a function that returns it for each new connection, for a server that may come back on
  *   another port. A connection is refused while there is no valid port
  * @returns the proxy, once it listens
+ * @throws ModuleError for what is no host or port
  */
 export async function startProxy(host: string, port: number | (() => number)): Promise<TcpProxy> {
+  if (typeof host !== "string" || host === "")
+    throw new ModuleError("startProxy: host must be a host's name.");
+  if (typeof port !== "number" && typeof port !== "function") {
+    throw new ModuleError("startProxy: port must be a number, or a function that returns one.");
+  }
   const pairs = new Set<Pair>();
   const mutedClients = new Set<Socket>();
   let mode: Mode = "pass";
@@ -64,9 +71,16 @@ export async function startProxy(host: string, port: number | (() => number)): P
     from.on("error", () => to.destroy());
     from.on("close", () => to.destroySoon()); // what came before the end still goes out
   };
+  const portNow = (): unknown => {
+    try {
+      return typeof port === "function" ? port() : port;
+    } catch {
+      return undefined; // such as that of a container that is gone
+    }
+  };
   const server = createServer((client) => {
     client.on("error", () => {});
-    const upstreamPort = typeof port === "function" ? port() : port;
+    const upstreamPort = portNow();
     if (mode === "stopped" || !isPort(upstreamPort)) return void client.resetAndDestroy();
     if (mode === "muted") {
       mutedClients.add(client.resume().unref());

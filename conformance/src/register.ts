@@ -1,6 +1,6 @@
 import { loadCandidate, ModuleError, reasonNotToRun } from "./candidate.js";
 import { type Case, paragraphOf } from "./case.js";
-import { type RunOptions, select } from "./run.js";
+import { checkRunOptions, type RunOptions, select } from "./run.js";
 import { limitOf, runCase } from "./run-case.js";
 
 /** The functions of a test runner: vitest, jest, mocha, node:test. */
@@ -31,13 +31,18 @@ const MARGIN_MS = 300_000;
  * @param moduleUrl the URL of the store's module
  * @param runner the functions of the test runner
  * @param options what to run, and how
+ * @throws ModuleError for options that can't be, and a module that can't be used
  */
 export async function registerConformance(
   moduleUrl: string | URL,
   runner: TestRunner,
   options: Omit<RunOptions, "onProgress"> = {},
 ): Promise<void> {
-  const { describe, it } = runner;
+  const { describe, it } = runner ?? {};
+  if (typeof describe !== "function" || typeof it !== "function") {
+    throw new ModuleError("The second argument of registerConformance must be { describe, it }.");
+  }
+  checkRunOptions(options);
   const { only, seed, rounds } = { ...options, ...fromEnvironment() };
   const candidate = await loadCandidate(moduleUrl, { seed, rounds });
   const cases = select(only);

@@ -1,5 +1,5 @@
 import type { Capabilities } from "@tokenkeep/core";
-import { type Candidate, loadCandidate, reasonNotToRun } from "./candidate.js";
+import { type Candidate, loadCandidate, ModuleError, reasonNotToRun } from "./candidate.js";
 import { type Case, paragraphOf } from "./case.js";
 import { allCases } from "./cases/index.js";
 import { runCase } from "./run-case.js";
@@ -47,8 +47,12 @@ export interface Report {
  * Selects cases.
  * @param only as {@link RunOptions.only}
  * @returns the cases of these parts of the contract; all cases if none is named
+ * @throws ModuleError for what is no list of texts
  */
 export function select(only: readonly string[] = []): Case[] {
+  if (!Array.isArray(only) || !only.every((each) => typeof each === "string")) {
+    throw new ModuleError('only must be a list such as ["3.4", "5"].');
+  }
   if (only.length === 0) return [...allCases];
   return allCases.filter((test) =>
     only.some((wanted) => {
@@ -59,12 +63,33 @@ export function select(only: readonly string[] = []): Case[] {
 }
 
 /**
+ * Checks the options of a run before anything is run.
+ * @throws ModuleError
+ */
+export function checkRunOptions(options: RunOptions): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new ModuleError("The options of a run must be an object.");
+  }
+  const { only, seed, rounds, onProgress } = options;
+  select(only);
+  for (const [name, value] of Object.entries({ seed, rounds })) {
+    if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) continue;
+    throw new ModuleError(`${name} must be an integer of 0 or more.`);
+  }
+  if (onProgress !== undefined && typeof onProgress !== "function") {
+    throw new ModuleError("onProgress must be a function.");
+  }
+}
+
+/**
  * Runs the kit without a test runner.
  * @param moduleUrl the URL of the store's module
  * @param options what to run, and how
  * @returns the result of each case. A failed case does not reject
+ * @throws ModuleError for options that can't be, and a module that can't be used
  */
 export async function runConformance(moduleUrl: string | URL, options: RunOptions = {}): Promise<Report> {
+  checkRunOptions(options);
   const candidate = await loadCandidate(moduleUrl, options);
   const cases = select(options.only);
   const results: CaseResult[] = [];

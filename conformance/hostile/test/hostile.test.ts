@@ -2,6 +2,7 @@
 // refused has changed nothing. A nightly run makes a million calls: TOKENKEEP_HOSTILE_CASES=1000000. Its input is new
 // each time; that of the usual run is always the same, so that what fails there is due to a change, not to chance.
 import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import * as kit from "@tokenkeep/conformance";
@@ -256,6 +257,67 @@ target(
 target("revoke", [token], (user) => manager.revoke(user), { content: managed });
 target("keepAlive", [options("idleMs", "signal")], (more) => manager.keepAlive(more), { content: managed });
 target("fetch", [token], (user) => void manager.fetch(user), { content: managed });
+
+// A fetch in place of the global one: the API is not there. No token may go anywhere else.
+const API = "https://api.example.com";
+const api: typeof fetch = async (input, init) => {
+  const { origin } = new URL(input instanceof Request ? input.url : String(input));
+  if (origin !== API) throw new Error(`a token was sent to ${origin}`);
+  new Request(input, init); // which throws what the global one would
+  return new Response(null, { status: new Headers(init?.headers).has("x-refused") ? 401 : 200 });
+};
+const served = new MemoryTokenStore();
+await served.saveToken({ id: "a", userSignature: { name: "a" }, clientId: "app", accessToken: "t" });
+const caller = new oauth2.TokenManager(
+  served,
+  { ...provider, clientId: "app" },
+  { origins: [API], fetch: api },
+);
+endings.push(() => caller.close());
+/** A URL that is another one when it is asked again. */
+const changeable = () => {
+  const urls = [`${API}/`];
+  return { toString: () => urls.pop() ?? "https://evil.example.com/" };
+};
+const request = fc.oneof(
+  fc.constantFrom(`${API}/x`, "HTTPS://API.example.com:443", "http://api.example.com/", "//evil.example.com"),
+  fc.constantFrom(
+    "https://api.example.com@evil.example.com/",
+    "https://api.example.com.evil.example/",
+    "data:,x",
+  ),
+  fc.constantFrom(`${API}\\@evil.example.com`, "https:api.example.com", " https://api.example.com\n"),
+  fc.constantFrom("/x", "https://evil.example.com/").map((path) => new URL(path, API)),
+  fc.constantFrom(API, "https://evil.example.com/").map((url) => new Request(url)),
+  fc.constant(null).map(changeable),
+  anything,
+);
+const HEADERS = fc.oneof(fc.constantFrom({ "x-refused": "1" }, { authorization: "mine" }), anything);
+target(
+  "fetch of a user",
+  [
+    request,
+    fc.oneof(
+      anything,
+      fc.record(
+        {
+          headers: HEADERS,
+          body: anything,
+          method: fc.oneof(fc.constantFrom("POST", "TRACE"), anything),
+          signal: anything,
+          redirect: anything,
+        },
+        { requiredKeys: [] },
+      ),
+    ),
+  ],
+  (input, init) => caller.fetch({ id: "a" })(input, init),
+  {
+    content: async () => JSON.stringify((await served.getTokens()).map((one) => one.toPlain())),
+    // It fails as the global fetch does.
+    allows: (error) => error instanceof TypeError || error instanceof DOMException,
+  },
+);
 const PROVIDER_OPTIONS = options(
   "issuer",
   "tokenEndpoint",
@@ -303,8 +365,86 @@ target("zohoTokenStore", [anything, anything, anything], (...args: unknown[]) =>
 );
 
 const isKitError = (error: Error): boolean => error.name === "ModuleError";
-target("runConformance", [hostileText], (url) => kit.runConformance(url), { allows: isKitError });
-target("select", [fc.array(hostileText)], (only) => kit.select(only));
+target("select", [fc.oneof(fc.array(hostileText), anything)], (only) => kit.select(only), {
+  allows: isKitError,
+});
+target("runConformance", [fc.oneof(hostileText, anything)], (url) => kit.runConformance(url), {
+  allows: isKitError,
+});
+// The options are refused or taken before a case would run: there is none of this number.
+const MEMORY = new URL("../../../packages/memory/test/store.mjs", import.meta.url);
+const isList = (only: unknown) => Array.isArray(only) && only.every((each) => typeof each === "string");
+const runOptions = options("only", "seed", "rounds", "onProgress").map((more) => {
+  if (typeof more !== "object" || more === null || Array.isArray(more)) return more;
+  const { only } = more as { only?: unknown };
+  return { ...more, only: only === undefined || isList(only) ? ["99.9"] : only };
+});
+const runner = { describe: (_name: string, register: () => void) => register(), it: () => {} };
+target(
+  "runConformance of a store",
+  [runOptions.filter((more) => more !== undefined)],
+  (more) => kit.runConformance(MEMORY, more),
+  { allows: isKitError },
+);
+target(
+  "registerConformance",
+  [fc.oneof(hostileText, anything), fc.oneof(fc.constant(runner), anything)],
+  (url, by) => kit.registerConformance(url, by),
+  { allows: isKitError },
+);
+target(
+  "registerConformance of a store",
+  [runOptions],
+  (more) => kit.registerConformance(MEMORY, runner, more),
+  {
+    allows: isKitError,
+  },
+);
+target(
+  "encrypted",
+  [
+    fc.oneof(
+      anything,
+      fc.dictionary(fc.constantFrom("name", "open", "client", "destroy", "disruptions"), anything),
+    ),
+    fc.oneof(anything, options("rekeyedBy")),
+  ],
+  (module, more) => kit.encrypted(module, more),
+  { allows: isKitError },
+);
+// Its ports are closed or none at all, so that nothing is reached.
+const ports = fc.constantFrom<unknown>(
+  0,
+  1,
+  -1,
+  1.5,
+  Number.NaN,
+  65_536,
+  () => 1,
+  () => "1",
+  () => {
+    throw new Error("no port");
+  },
+);
+target(
+  "startProxy",
+  [
+    fc.oneof(fc.constant("127.0.0.1"), anything),
+    fc.oneof(
+      ports,
+      anything.filter((port) => typeof port !== "number"),
+    ),
+  ],
+  async (host: string, port: never) => {
+    const proxy = await kit.startProxy(host, port);
+    if (host === "127.0.0.1") {
+      const client = connect(proxy.port, "127.0.0.1").on("error", () => {});
+      await new Promise((resolve) => client.on("close", resolve));
+    }
+    await proxy.close();
+  },
+  { allows: isKitError },
+);
 
 describe("hostile input to", () => {
   afterAll(async () => {

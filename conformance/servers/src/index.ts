@@ -2,6 +2,7 @@ export { describeOn, describeOnServer } from "./describe.js";
 export { nameOtherDriver } from "./other-driver.js";
 export {
   type Mount,
+  type OwnContainer,
   type ServerName,
   ServerNotAvailable,
   startContainer,

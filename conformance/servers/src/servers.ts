@@ -9,14 +9,22 @@ import {
 } from "testcontainers";
 import { pingMongo, pingMysql, pingPostgres, pingRedis } from "./pings.js";
 
-interface ServerKind {
+/** What a new container has of its own. */
+export interface OwnContainer {
+  readonly mount?: Mount;
+  /** Arguments of the server. */
+  readonly command?: readonly string[];
+  /** File systems in memory, by where they are: their options, such as `size=4m`. */
+  readonly tmpFs?: Readonly<Record<string, string>>;
+}
+
+interface ServerKind extends OwnContainer {
   /** The variable that names a server to use in place of a container. */
   readonly variable: string;
   readonly image: string;
   readonly port: number;
   readonly environment?: Readonly<Record<string, string>>;
   readonly entrypoint?: readonly string[];
-  readonly mount?: Mount;
   readonly url: (host: string, port: number) => string;
   /** Resolves once the server answers a request of its own protocol. */
   readonly ping: (url: string) => Promise<unknown>;
@@ -127,13 +135,13 @@ export interface Mount {
 
 /**
  * A running server: the one that the environment names, otherwise a new container.
- * @param mount for a new container only
+ * @param own what makes a new container necessary in any case
  * @throws ServerNotAvailable
  */
-export async function startServer(name: ServerName, mount?: Mount): Promise<TestServer> {
-  const kind: ServerKind = mount === undefined ? KINDS[name] : { ...KINDS[name], mount };
+export async function startServer(name: ServerName, own?: OwnContainer): Promise<TestServer> {
+  const kind: ServerKind = { ...KINDS[name], ...own };
   const url = process.env[kind.variable];
-  if (url !== undefined && url !== "" && mount === undefined) {
+  if (url !== undefined && url !== "" && own === undefined) {
     await untilItAnswers(kind, url);
     return { name, url, container: undefined, stop: async () => {} };
   }
@@ -226,7 +234,7 @@ export async function startContainer(
 
 function configure(
   container: GenericContainer,
-  { port, environment, entrypoint, mount }: ServerKind,
+  { port, environment, entrypoint, mount, command, tmpFs }: ServerKind,
 ): GenericContainer {
   container
     .withExposedPorts(port)
@@ -234,6 +242,8 @@ function configure(
     .withStartupTimeout(STARTUP_MS);
   if (entrypoint !== undefined) container.withEntrypoint([...entrypoint]);
   if (mount !== undefined) container.withBindMounts([{ ...mount }]);
+  if (command !== undefined) container.withCommand([...command]);
+  if (tmpFs !== undefined) container.withTmpFs({ ...tmpFs });
   return container;
 }
 

@@ -47,6 +47,9 @@ const page = [
   "## What doctor finds",
   "By name, for `--ignore NAME`. With an error or a warning the exit status is 1.",
   ["| finding | severity | what to do |", "|---|---|---|", ...findings].join("\n"),
+  "SQLite's `synchronous` is not among them: each connection has its own, which no other process can see. A store opens its " +
+    "own connections with `FULL` or `NORMAL`; if it is given a database with `OFF`, the program gets the warning " +
+    "`TOKENKEEP_SQLITE_SYNCHRONOUS`.",
 ].join("\n\n");
 
 if (process.argv[2] === "-") process.stdout.write(`${page}\n`);

@@ -20,7 +20,9 @@ export function explainFailure(error: unknown): { status: number; message: strin
   if (error instanceof CommandError) return { status: 1, message: error.message };
   if (isTokenStoreError(error)) {
     const status = error.code === "ERR_INVALID_OPTIONS" ? 2 : 1;
-    return { status, message: `${error.message} (${error.code})` };
+    // What the message says of the option `encryption` is for programs.
+    const keys = error.code === "ERR_KEY" ? " Here the keys come from TOKENKEEP_KEYS or --keys-file." : "";
+    return { status, message: `${error.message}${keys} (${error.code})` };
   }
   return { status: 1, message: error instanceof Error ? error.message : String(error) };
 }

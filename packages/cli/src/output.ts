@@ -1,6 +1,10 @@
 import { once } from "node:events";
 import pc from "picocolors";
 
+/** Progress is shown after so many records, and after so many milliseconds. */
+const EVERY = 500;
+const PROGRESS_MS = 200;
+
 /** Where a command writes: data to stdout, everything else to stderr. */
 export class Output {
   readonly #stdout: NodeJS.WriteStream;
@@ -11,6 +15,7 @@ export class Output {
   readonly showsProgress: boolean;
   readonly colors: ReturnType<typeof pc.createColors>;
   #hasProgress = false;
+  #shownAt = 0;
 
   constructor(stdout: NodeJS.WriteStream = process.stdout, stderr: NodeJS.WriteStream = process.stderr) {
     this.#stdout = stdout;
@@ -46,6 +51,12 @@ export class Output {
     if (!this.showsProgress) return;
     this.#stderr.write(`\r\u001b[K${text}`);
     this.#hasProgress = true;
+    this.#shownAt = performance.now();
+  }
+
+  /** {@link progress} of a job that calls this after every record or so: not at each, but soon also where it is slow. */
+  progressAt(count: number, text: () => string): void {
+    if (count % EVERY === 0 || performance.now() - this.#shownAt > PROGRESS_MS) this.progress(text());
   }
 
   #clearProgress(): void {

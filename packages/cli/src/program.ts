@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { keygen, rekeyStore } from "./commands/keys.js";
 import { exportTokens, find, list, show } from "./commands/look.js";
@@ -7,6 +8,7 @@ import { migrate, refresh } from "./commands/upkeep.js";
 import { completionFor } from "./completion.js";
 import type { Context } from "./context.js";
 import { doctor } from "./doctor/doctor.js";
+import { parseRate } from "./pace.js";
 import { escapedLines } from "./text.js";
 
 const STORES = `
@@ -23,6 +25,12 @@ Encryption keys come from TOKENKEEP_KEYS or --keys-file. Make one with: tokenkee
 
 Exit status: 0 done, 1 not done, 2 wrong usage; doctor: 1 something is wrong, 3 could not check.`;
 
+const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as {
+  version: string;
+};
+
+const MAX_RATE = ["--max-rate <n>", "at most so many records per second", parseRate] as const;
+
 /**
  * The command line.
  * @param context what commands work with
@@ -33,6 +41,7 @@ export function createProgram(context: Context, finish: (status: number) => void
   const program = new Command("tokenkeep");
   program
     .description("Look at, move and look after the tokens of a store.")
+    .version(version)
     .showHelpAfterError("(tokenkeep --help, or tokenkeep COMMAND --help)")
     .addHelpText("after", STORES)
     .exitOverride()
@@ -115,7 +124,7 @@ export function createProgram(context: Context, finish: (status: number) => void
   )
     .option("--table <name>", "the SDK's table, oauthtoken by default")
     .option("--client-id <id>", "the OAuth client of rows that name none")
-    .option("--max-rate <n>", "at most so many records per second")
+    .option(...MAX_RATE)
     .action((source, flags) => importFrom(source, flags, context));
 
   changing(
@@ -127,7 +136,7 @@ export function createProgram(context: Context, finish: (status: number) => void
     .option("--to-namespace <name>", "the target's namespace; by default the source's")
     .option("--to-keys-file <path>", "the target's encryption keys; by default $TOKENKEEP_TO_KEYS")
     .option("--plaintext", "the target may be less protected than the source")
-    .option("--max-rate <n>", "at most so many records per second")
+    .option(...MAX_RATE)
     .action((flags) => copy(flags, context));
 
   changing(command("delete <id>", "Delete one record.", ["tokenkeep delete 1f0c…"])).action((id, flags) =>
@@ -143,6 +152,7 @@ export function createProgram(context: Context, finish: (status: number) => void
     .option("--idle <duration>", "not saved for this long, such as 90d")
     .option("--age <duration>", "first saved this long ago")
     .option("--expired", "expired, and nothing left to refresh with")
+    .option(...MAX_RATE)
     .action((flags) => prune(flags, context));
 
   ofProvider(
@@ -153,6 +163,7 @@ export function createProgram(context: Context, finish: (status: number) => void
     ),
   )
     .option("--idle <duration>", "not saved for this long, such as 30d")
+    .option(...MAX_RATE)
     .action((flags) => refresh(flags, context));
 
   ofProvider(
@@ -171,6 +182,7 @@ export function createProgram(context: Context, finish: (status: number) => void
   )
     .option("--to <what>", "plaintext: decrypt every record")
     .option("--plaintext", "secrets may be stored in plaintext")
+    .option(...MAX_RATE)
     .action((flags) => rekeyStore(flags, context));
 
   command("keygen [id]", "Print a new encryption key.", [

@@ -145,6 +145,10 @@ describe("import from a Zoho SDK", () => {
       { written: 0, kept: 2 },
     ]);
     expect(await json(url, namespace, "import", ...args, "--yes")).toMatchObject([{ written: 0, kept: 2 }]);
+    const { stderr } = await run(url, `${namespace} again`, "import", ...args);
+    expect(stderr).toMatch(
+      /2 tokens read, [\d,]+ per second\.\nVerified: every one of 2 tokens is in the target\.\n/,
+    );
     const listed = await json(url, namespace, "list", "--sort", "user");
     expect(listed.map(({ user, clientId }) => [user, clientId])).toEqual([
       ["ann", "1000.C"],

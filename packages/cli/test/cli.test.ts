@@ -67,7 +67,7 @@ describe("list, show and find", () => {
     const [ann] = await fill(["ann"], { keys: [{ id: "k1", key }] });
     expect((await tokenkeep(["list", "--store", store])).stdout).toMatch(/ k1$/m);
     const refused = await tokenkeep(["show", ann!, "--store", store]);
-    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("ERR_KEY") });
+    expect(refused).toMatchObject({ status: 1, stderr: expect.stringContaining("--keys-file. (ERR_KEY)") });
     const opened = await tokenkeep(["show", ann!, "--store", store], { TOKENKEEP_KEYS: `k1:${key}` });
     expect(opened.stdout).toContain("***");
   });
@@ -135,6 +135,11 @@ describe("usage", () => {
       command.outputHelp();
       expect(help).toMatch(/Examples:\n.*tokenkeep/);
     }
+  });
+
+  it("says its version", async () => {
+    const { version } = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
+    expect(await tokenkeep(["--version"])).toEqual({ status: 0, stdout: `${version}\n`, stderr: "" });
   });
 
   it("says how to install what is missing", async () => {

@@ -1,7 +1,8 @@
+import { randomBytes } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeOnServer } from "@tokenkeep/test-servers";
+import { describeOn, describeOnServer, startServer } from "@tokenkeep/test-servers";
 import { Redis } from "ioredis";
-import { afterAll, beforeEach, expect, it, onTestFinished } from "vitest";
+import { afterAll, beforeEach, expect, it, onTestFinished, vi } from "vitest";
 import { fill } from "./support/backends.js";
 import { doctor, fiveMinutesAhead } from "./support/doctor.js";
 
@@ -125,3 +126,32 @@ for (const server of ["redis", "valkey"] as const) {
     });
   });
 }
+
+const SMALL_DISK = {
+  command: ["redis-server", "--appendonly", "yes", "--save", ""],
+  tmpFs: { "/data": "rw,size=4m" },
+};
+await describeOn(
+  "redis on a full disk",
+  () => startServer("redis", SMALL_DISK),
+  ({ url }) => {
+    it("finds redis-log-fails", async () => {
+      const client = new Redis(url);
+      await fill(url, ["ann"]);
+      // Once a write to the log has failed, the server refuses any other.
+      const isRefused = async () => {
+        try {
+          await client.set("filler", randomBytes(500_000));
+          return false;
+        } catch (error) {
+          expect(String(error)).toContain("MISCONF");
+          return true;
+        }
+      };
+      await vi.waitUntil(isRefused, { timeout: 60_000, interval: 10 });
+      const { status, names } = await doctor(url);
+      expect([status, names]).toEqual([1, expect.arrayContaining(["redis-log-fails"])]);
+      client.disconnect();
+    });
+  },
+);

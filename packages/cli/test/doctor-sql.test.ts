@@ -1,4 +1,4 @@
-import { describeOnServer } from "@tokenkeep/test-servers";
+import { describeOn, describeOnServer, startServer } from "@tokenkeep/test-servers";
 import { createPool } from "mysql2/promise";
 import pg from "pg";
 import { afterAll, beforeEach, expect, it, onTestFinished } from "vitest";
@@ -34,7 +34,9 @@ for (const server of ["mysql", "mariadb"] as const) {
     it.runIf(isOurs).each([
       ["mysql-lax-commit", 1, "innodb_flush_log_at_trx_commit", "2"],
       ["not-primary", 1, "read_only", "ON"],
-      ...(server === "mysql" ? [["mysql-lax-binlog", 0, "sync_binlog", "0"] as const] : []), // MariaDB has no log
+      // MariaDB has no log.
+      ...(server === "mysql" ? [["mysql-lax-binlog", 0, "sync_binlog", "0"] as const] : []),
+      ["mysql-no-doublewrite", 1, "innodb_doublewrite", server === "mysql" ? "DETECT_ONLY" : "OFF"],
     ] as const)("finds %s", async (name, status, variable, value) => {
       const [rows] = (await run(`SELECT @@GLOBAL.${variable} AS value`)) as unknown as [{ value: number }[]];
       await run(`SET GLOBAL ${variable} = ${value}`);
@@ -71,6 +73,15 @@ for (const server of ["mysql", "mariadb"] as const) {
     });
   });
 }
+
+// A running server can't turn it off.
+const withoutDoublewrite = () => startServer("mysql", { command: ["--innodb-doublewrite=OFF"] });
+await describeOn("mysql without doublewrite", withoutDoublewrite, ({ url }) => {
+  it("finds mysql-no-doublewrite", async () => {
+    await fill(url, ["ann"]);
+    expect(await doctor(url)).toEqual({ status: 1, names: ["mysql-no-doublewrite"] });
+  });
+});
 
 await describeOnServer("postgres", ({ url, container }) => {
   const isOurs = container !== undefined;

@@ -1,10 +1,11 @@
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import type { TokenStore } from "@tokenkeep/core";
 import { startZoho, type ZohoStandIn } from "@tokenkeep/zoho-stand-in";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { folderForTest, storeOn } from "./support/backends.js";
 import { tokenkeepHere } from "./support/run.js";
 
@@ -146,6 +147,22 @@ describe("on Zoho's endpoints", () => {
     expect((await run("revoke", "ann", ...provider(), "--yes")).status).toBe(0);
     expect(zoho.requests).toEqual(["refresh", "refresh", "revoke"]);
     expect(await store.findTokenById("ann")).toBeNull();
+  });
+
+  it("refresh keeps to --max-rate, and can be stopped", async () => {
+    for (let user = 0; user < 6; user++) await login(`user ${user}`, zoho.url);
+    const stop = new AbortController();
+    const rate = ["--client-id", "1000.C", "--max-rate", "0.001", "--store", url, "--yes"];
+    const env = { TOKENKEEP_CLIENT_SECRET: SECRET };
+    const here = { signal: stop.signal, isTerminal: true };
+    const running = tokenkeepHere(["refresh", "--idle", "30d", ...provider(), ...rate], env, here);
+    await vi.waitUntil(() => zoho.requests.length === 4, { timeout: 60_000, interval: 20 });
+    await sleep(300);
+    stop.abort(new Error("Stopped."));
+    const { status, stderr } = await running;
+    expect([status, zoho.requests.length]).toEqual([1, 4]);
+    expect(stderr).toContain("4 of 6, 0 failed");
+    expect(stderr).toContain("Stopped.");
   });
 
   it("refresh needs no client if the record names one of Zoho's domains", async () => {

@@ -1,10 +1,13 @@
 import { spawn } from "node:child_process";
+import { appendFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { pruneTokens, type TokenStore } from "@tokenkeep/core";
+import { setTimeout as sleep } from "node:timers/promises";
+import { generateKey, keysInUse, pruneTokens, type TokenStore } from "@tokenkeep/core";
 import { MemoryTokenStore } from "@tokenkeep/memory";
 import { type Provider, TokenManager } from "@tokenkeep/oauth2";
 import Database from "better-sqlite3";
 import { describe, expect, it, vi } from "vitest";
+import { isMemo } from "../src/tokens.js";
 import { fill, folderForTest, storeOn } from "./support/backends.js";
 import { MAIN, tokenkeepHere } from "./support/run.js";
 
@@ -142,6 +145,159 @@ describe("copy", () => {
     const plain = async (store: TokenStore) => (await store.getTokens()).map((token) => token.toPlain());
     expect(await plain(copied)).toEqual(await plain(program));
     await Promise.all([copied.close(), program.close()]);
+  });
+});
+
+describe("import from a Zoho SDK's file", () => {
+  const HEADER =
+    "id,user_name,client_id,client_secret,refresh_token,access_token,grant_token,expiry_time,redirect_url";
+
+  function fileOf(count: number): string {
+    const file = join(folderForTest(), "zoho_tokens.txt");
+    const lines = Array.from({ length: count }, (_, i) => `,user ${i},1000.C,s,refresh-secret ${i},,,,`);
+    writeFileSync(file, [HEADER, ...lines].join("\n"));
+    return file;
+  }
+
+  it("shows how far it is and how fast, goes on after Ctrl-C, and verifies what it imported", async () => {
+    const url = `sqlite:${join(folderForTest(), "tokens.db")}`;
+    const args = ["import", fileOf(1200), "--store", url, "--yes"];
+    const stopped = new AbortController();
+    const onStderr = (text: string) => {
+      if (text.includes("500 tokens")) stopped.abort(new Error("Stopped."));
+    };
+    const first = await tokenkeepHere(args, {}, { isTerminal: true, signal: stopped.signal, onStderr });
+    expect(first).toMatchObject({ status: 1, stdout: "", stderr: expect.stringContaining("Stopped.") });
+    const rehearsed = await tokenkeepHere([...args, "--dry-run"]);
+    expect(rehearsed.stdout).toContain("700 tokens would be imported, 500 kept as they are");
+    const { status, stdout, stderr } = await tokenkeepHere(args, {}, { isTerminal: true });
+    expect([status, stdout]).toEqual([
+      0,
+      "700 tokens imported, 500 kept as they are: there already, or imported before.\n",
+    ]);
+    expect(stderr.split("\r\u001b[K")).toContainEqual(
+      expect.stringMatching(/^500 tokens, [\d,]+ per second$/),
+    );
+    expect(stderr).toContain("verified 500 of 1,200");
+    expect(stderr).toMatch(/1,200 tokens read, [\d,]+ per second\.\n/);
+    expect(stderr).toContain("Verified: every one of 700 tokens is in the target.\n");
+    const again = await tokenkeepHere(args);
+    expect(again).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining("0 tokens imported, 1,200 kept"),
+    });
+    expect(again.stderr).not.toContain("Verified");
+  });
+
+  it("says so if a token that it imported is not there at the end", async () => {
+    const url = `sqlite:${join(folderForTest(), "tokens.db")}`;
+    const onStderr = (text: string) => {
+      if (!text.includes("tokens read")) return;
+      const database = new Database(url.slice("sqlite:".length));
+      database.exec("DELETE FROM tokenkeep_tokens WHERE record LIKE '%refresh-secret 1\"%'");
+      database.close();
+    };
+    const { status, stderr } = await tokenkeepHere(["import", fileOf(3), "--store", url], {}, { onStderr });
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining("1 token changed in the source meanwhile, or are"),
+    ]);
+  });
+
+  it("verifies the others if a line can't be imported, and then fails", async () => {
+    const file = fileOf(3);
+    appendFileSync(file, "\n9,junk,c,s,,,,,");
+    const url = `sqlite:${join(folderForTest(), "tokens.db")}`;
+    const { status, stdout, stderr } = await tokenkeepHere(["import", file, "--store", url]);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^3 tokens imported, .*\nnot imported: line 5: .*\n$/);
+    expect(stderr).toContain("Verified: every one of 3 tokens is in the target.");
+    expect(stderr).toContain("1 token could not be imported.");
+    // What the store remembers of the import is no record that a list shows.
+    const asked = await tokenkeepHere(["import", file, "--store", url]);
+    expect([asked.status, asked.stderr]).toEqual([2, expect.stringContaining("which has 3 records")]);
+  });
+
+  it("keeps to --max-rate", async () => {
+    const url = `sqlite:${join(folderForTest(), "tokens.db")}`;
+    const args = ["import", fileOf(5), "--store", url];
+    await stopsAfter(args, 1, () => countOf(url));
+  });
+});
+
+/** How many tokens a store has. */
+async function countOf(url: string): Promise<number> {
+  const store = storeOn(url);
+  const { length } = (await store.getTokens()).filter(({ id }) => !isMemo(id!));
+  await store.close();
+  return length;
+}
+
+/** Runs a command with a rate of a record in a quarter of an hour, and stops it after its first few records. */
+async function stopsAfter(args: readonly string[], few: number, done: () => Promise<number>): Promise<void> {
+  const stop = new AbortController();
+  const running = tokenkeepHere([...args, "--max-rate", "0.001", "--yes"], {}, { signal: stop.signal });
+  await vi.waitUntil(async () => (await done()) >= few, { timeout: 60_000, interval: 20 });
+  await sleep(300);
+  stop.abort(new Error("Stopped."));
+  expect(await running).toMatchObject({ status: 1, stderr: expect.stringContaining("Stopped.") });
+  expect(await done()).toBe(few);
+}
+
+describe("--max-rate", () => {
+  it("shows how far a slow copy is before its first 500 tokens", async () => {
+    const target = `sqlite:${join(folderForTest(), "copy.db")}`;
+    const args = ["copy", "--store", await manyRecords(60), "--to", target, "--max-rate", "60"];
+    const { stderr } = await tokenkeepHere(args, {}, { isTerminal: true });
+    expect(stderr.split("\r\u001b[K")).toContainEqual(expect.stringMatching(/^40 tokens, \d+ per second$/));
+  });
+
+  it("slows copy down", async () => {
+    const target = `sqlite:${join(folderForTest(), "copy.db")}`;
+    await stopsAfter(["copy", "--store", await manyRecords(50), "--to", target], 20, () => countOf(target));
+  });
+
+  it("slows the verification of a copy down", async () => {
+    const args = [
+      "copy",
+      "--store",
+      await manyRecords(50),
+      "--to",
+      `sqlite:${join(folderForTest(), "c.db")}`,
+    ];
+    await tokenkeepHere(args);
+    const stop = new AbortController();
+    const onStderr = (text: string) => {
+      if (text.includes("tokens read")) setTimeout(() => stop.abort(new Error("Stopped.")), 300);
+    };
+    const here = { signal: stop.signal, onStderr };
+    // 50 tokens take 0.4 s, and as long again to be verified.
+    const { stderr } = await tokenkeepHere([...args, "--yes", "--max-rate", "100"], {}, here);
+    expect(stderr).toContain("Stopped.");
+  });
+
+  it("slows prune down", async () => {
+    const url = await manyRecords(5);
+    await stopsAfter(["prune", "--store", url, "--idle", "0s"], 1, async () => 5 - (await countOf(url)));
+  });
+
+  it("slows rekey down", async () => {
+    const url = await manyRecords(50);
+    const keys = join(folderForTest(), "keys");
+    writeFileSync(keys, generateKey("k1"), { mode: 0o600 });
+    await stopsAfter(["rekey", "--store", url, "--keys-file", keys], 8, async () => {
+      const store = storeOn(url);
+      const { keys } = await keysInUse(store);
+      await store.close();
+      return keys.k1 ?? 0;
+    });
+  });
+
+  it("is a number", async () => {
+    for (const rate of ["0", "fast"]) {
+      const { status, stderr } = await tokenkeepHere(["prune", "--idle", "1d", "--max-rate", rate]);
+      expect([status, stderr]).toEqual([2, expect.stringContaining("--max-rate must be a number")]);
+    }
   });
 });
 

@@ -18,8 +18,11 @@ export interface PruneOptions {
   readonly dryRun?: boolean | undefined;
   /** Stops between two records: the call rejects with the signal's reason. */
   readonly signal?: AbortSignal | undefined;
-  /** Told after each record that was removed, or with `dryRun` would be. */
-  readonly onPrune?: ((token: OAuthToken) => void) | undefined;
+  /**
+   * Told after each record that was removed, or with `dryRun` would be. Where it returns a promise, the next record waits
+   * for it.
+   */
+  readonly onPrune?: ((token: OAuthToken) => void | Promise<void>) | undefined;
 }
 
 /** What {@link pruneTokens} did. */
@@ -80,7 +83,7 @@ export async function pruneTokens(store: TokenStore, options: PruneOptions): Pro
       }
     }
     removed++;
-    onPrune?.(token);
+    await onPrune?.(token);
   }
   return { read, removed, kept };
 }

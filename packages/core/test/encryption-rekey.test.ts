@@ -66,16 +66,34 @@ describe("rekey", () => {
     expect(await rekey(store)).toMatchObject({ isComplete: true, changed: 344 });
   });
 
-  it("waits for what onProgress returns", async () => {
-    const database = await filled();
-    let isOver = false;
+  it("tells of every few records, and waits for what onProgress returns", async () => {
+    const database = await filled([old], 20);
+    let isOver = true;
+    const steps: (readonly number[])[] = [];
     await rekey(database.store({ keys: [next, old] }), {
-      onProgress: async () => {
+      onProgress: async ({ pass, records, changed }) => {
+        expect(isOver).toBe(true);
+        isOver = false;
         await new Promise((resolve) => setTimeout(resolve, 5));
+        steps.push([pass, records, changed]);
         isOver = true;
       },
     });
-    expect(isOver).toBe(true);
+    expect(steps).toEqual([
+      [1, 0, 8],
+      [1, 0, 16],
+      [1, 20, 20],
+      [2, 20, 20],
+    ]);
+  });
+
+  it("stops within a page, too", async () => {
+    const database = await filled([old], 20);
+    const store = database.store({ keys: [next, old] });
+    const stop = new AbortController();
+    const stopped = rekey(store, { signal: stop.signal, onProgress: () => stop.abort(new Error("enough")) });
+    await expect(stopped).rejects.toThrow("enough");
+    expect((await keysInUse(store)).keys).toEqual({ next: 8, old: 12 });
   });
 
   it("encrypts a plaintext store, and decrypts it again", async () => {

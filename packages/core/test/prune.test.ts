@@ -42,6 +42,20 @@ it("removes what is idle, old, or of no more use, and nothing else", async () =>
   }
 });
 
+it("waits for what onPrune returns before it removes the next one", async () => {
+  const [store, backend] = storeOf(
+    { id: "a", refreshToken: "a", ...old },
+    { id: "b", refreshToken: "b", ...old },
+  );
+  const left: string[][] = [];
+  const onPrune = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    left.push(idsOf(backend));
+  };
+  expect(await pruneTokens(store, { idleMs: DAY, onPrune })).toMatchObject({ removed: 2 });
+  expect(left).toEqual([["b"], []]);
+});
+
 it("keeps a token that was saved after it was read", async () => {
   const [store, backend] = storeOf({ id: "a", refreshToken: "r", ...old });
   const scan = backend.scan.bind(backend);

@@ -77,7 +77,7 @@ describe.each(["mysql", "mariadb"] as const)("the Unix socket of %s", (name) => 
     const folder = await mkdtemp(join(tmpdir(), "tokenkeep-socket-"));
     await chmod(folder, 0o777); // the server is another user
     try {
-      await using server = await startServer(name, { source: folder, target: "/run/mysqld" }).then(
+      await using server = await startServer(name, { mount: { source: folder, target: "/run/mysqld" } }).then(
         ({ url, stop }) => ({ url, [Symbol.asyncDispose]: stop }),
       );
       await worksWith({

@@ -15,8 +15,11 @@ export function authorizedFetch(
   getToken: (options: GetTokenOptions) => Promise<OAuthToken>,
   { origins, fetch: send }: Pick<CheckedManagerOptions, "origins" | "fetch">,
 ): typeof fetch {
-  return async (input, init = {}) => {
-    const url = new URL(input instanceof Request ? input.url : input);
+  return async (given, options) => {
+    const init = options ?? {}; // the global fetch takes null for none
+    const url = new URL(given instanceof Request ? given.url : given);
+    // What is checked is what is sent: a URL object can change meanwhile.
+    const input = given instanceof Request ? given : url.href;
     const signal = init.signal ?? (input instanceof Request ? input.signal : undefined) ?? undefined;
     const token = await getToken({ signal });
     checkDestination(url, token, origins);

@@ -18,6 +18,8 @@ export interface KeepAliveOptions {
    * those with the provider's client id.
    */
   readonly filter?: ((token: OAuthToken) => boolean) | undefined;
+  /** Told after each grant how many are done. Where it returns a promise, the next one waits for it. */
+  readonly onProgress?: ((progress: KeepAliveResult) => void | Promise<void>) | undefined;
 }
 
 /** What was done. */
@@ -42,8 +44,8 @@ export async function keepGrantsAlive(
   options: KeepAliveOptions,
   refresh: (token: OAuthToken, wanted: Wanted) => Promise<unknown>,
 ): Promise<KeepAliveResult> {
-  checkOptionNames("keepAlive", options, ["idleMs", "signal", "filter"]);
-  const { idleMs } = options;
+  checkOptionNames("keepAlive", options, ["idleMs", "signal", "filter", "onProgress"]);
+  const { idleMs, onProgress } = options;
   if (!Number.isSafeInteger(idleMs) || idleMs < 0) {
     throw invalidOption("idleMs must be an integer of milliseconds, 0 or more.");
   }
@@ -51,6 +53,7 @@ export async function keepGrantsAlive(
     options;
   checkSignal(signal);
   checkFunction("filter", filter);
+  checkFunction("onProgress", onProgress);
   const wanted: Wanted = { minValidityMs: MIN_VALIDITY_MS, isExplicit: false, idleMs };
   const isDue = (token: OAuthToken) =>
     token.refreshToken !== null &&
@@ -60,20 +63,25 @@ export async function keepGrantsAlive(
   let refreshed = 0;
   let failed = 0;
   const running = new Set<Promise<void>>();
+  const refreshOne = async (token: OAuthToken): Promise<void> => {
+    try {
+      await refresh(token, wanted);
+      refreshed++;
+    } catch (error) {
+      // its lock is taken: somebody else refreshes it
+      if (!isTokenStoreError(error) || error.code !== "ERR_LOCK_TIMEOUT") failed++;
+    }
+    await onProgress?.({ refreshed, failed });
+  };
   for await (const token of store.capabilities.iteration ? store.tokens() : await store.getTokens()) {
     if (signal?.aborted) break;
     if (!isDue(token)) continue;
-    const one = refresh(token, wanted).then(
-      () => {
-        refreshed++;
-      },
-      (error) => {
-        // its lock is taken: somebody else refreshes it
-        if (!isTokenStoreError(error) || error.code !== "ERR_LOCK_TIMEOUT") failed++;
-      },
-    );
+    const one = refreshOne(token);
     running.add(one);
-    void one.then(() => running.delete(one));
+    one.then(
+      () => running.delete(one),
+      () => {}, // and the wait for it rejects
+    );
     if (running.size >= AT_A_TIME) await Promise.race(running);
   }
   await Promise.all(running);

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import {
   clientCredentials,
+  type KeepAliveResult,
   oauth2Provider,
   type RefreshTrace,
   refreshStateOf,
@@ -159,6 +160,33 @@ describe("keepAlive", () => {
     expect(await tokens.keepAlive({ idleMs: 10, filter: () => false })).toEqual({ refreshed: 0, failed: 0 });
     expect(await tokens.keepAlive({ idleMs: 10 })).toEqual({ refreshed: 1, failed: 0 });
     expect(server.requests.map(({ user }) => user)).toEqual(["ann@example.com"]);
+  });
+
+  it("tells how many are done, and the next one waits for that", async () => {
+    const server = await startProvider();
+    const store = await STORES.memory!();
+    const tokens = manage(store, server);
+    for (let user = 0; user < 6; user++) {
+      await tokens.saveResponse({ userSignature: { name: `idle-${user}` } }, server.login(`idle-${user}`), {
+        requestedAt: Date.now() - 40 * 86_400_000,
+      });
+    }
+    server.end("idle-1");
+    const done: number[] = [];
+    const onProgress = async ({ refreshed, failed }: KeepAliveResult) => {
+      done.push(refreshed + failed);
+      await delay(50);
+      // Each of the four places is taken until its call ends.
+      expect(server.requests.length).toBeLessThanOrEqual(refreshed + failed + 3);
+    };
+    const idle = { idleMs: 30 * 86_400_000 };
+    expect(await tokens.keepAlive({ ...idle, onProgress })).toEqual({ refreshed: 5, failed: 1 });
+    expect(done).toEqual([1, 2, 3, 4, 5, 6]);
+
+    await delay(20);
+    const reason = new Error("a program's own");
+    const failing = tokens.keepAlive({ idleMs: 10, onProgress: () => Promise.reject(reason) });
+    expect(await errorOf(failing)).toBe(reason);
   });
 
   it("ends with its signal", async () => {

@@ -4,3 +4,4 @@
  */
 export type { RedisClient, RedisTokenStoreOptions } from "./options.js";
 export { RedisTokenStore } from "./redis-token-store.js";
+export { type RedisKeys, redisKeys } from "./schema.js";

@@ -1,4 +1,5 @@
 import {
+  checkStoreOptions,
   type Lookup,
   opaqueKey,
   type RecordKeys,
@@ -22,7 +23,7 @@ const MAX_READABLE = 200;
  * The keys of one namespace. They share a hash tag, and so one slot of a Cluster: a script may touch them all in one
  * step.
  */
-export interface Keys {
+export interface RedisKeys {
   /** HASH: id → `<etag> <the record as JSON>`. */
   readonly records: string;
   /** HASH: each unique key, shortened → the id of the record that has it. */
@@ -35,10 +36,25 @@ export interface Keys {
   readonly meta: string;
   /** STRING: the last fencing token. Outlives everything. */
   readonly fence: string;
+}
+
+/** All keys of one namespace. */
+export interface Keys extends RedisKeys {
   /** HASH: `owner` and `fence` of a lock. It expires with the lease. */
   lock(key: string): string;
   /** STRING: who has reserved the lock. It expires with the reservation. */
   reservation(key: string): string;
+}
+
+/**
+ * The keys of a namespace, for tools, and for rules that name them. They are read with Redis' own commands; only a store
+ * may write them.
+ * @param namespace the store's namespace
+ * @returns their names, without the client's `keyPrefix`
+ * @throws TokenStoreError `ERR_INVALID_OPTIONS` for what is no namespace
+ */
+export function redisKeys(namespace: string = ""): RedisKeys {
+  return keysIn(checkStoreOptions({ namespace }, []).namespace);
 }
 
 /** The keys of a namespace. Namespaces that differ at all share no key. */

@@ -2,7 +2,7 @@ import { inspect } from "node:util";
 import { Cluster, Redis } from "ioredis";
 import { Cluster as Cluster5, Redis as Redis5 } from "ioredis5";
 import { describe, expect, it } from "vitest";
-import { RedisTokenStore, type RedisTokenStoreOptions } from "../src/index.js";
+import { RedisTokenStore, type RedisTokenStoreOptions, redisKeys } from "../src/index.js";
 
 describe("options", () => {
   it.each([
@@ -32,6 +32,16 @@ describe("options", () => {
     const make = () => new RedisTokenStore(options as RedisTokenStoreOptions);
     expect(make).toThrowError(expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }));
     expect(make).toThrowError(word);
+  });
+
+  it("redisKeys names the keys of a namespace, and refuses what is none", () => {
+    expect(redisKeys()).toMatchObject({ records: "{tokenkeep:}:records", fence: "{tokenkeep:}:fence" });
+    expect(redisKeys("a b").order).toBe("{tokenkeep:a%20b}:order");
+    expect(redisKeys("é".repeat(200)).meta).toMatch(/^\{tokenkeep:sha256:[\w-]{43}\}:meta$/);
+    for (const none of [7, null, "\ud800"])
+      expect(() => redisKeys(none as string)).toThrowError(
+        expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }),
+      );
   });
 
   it("a client comes with its own options", () => {

@@ -60,6 +60,7 @@ export class SqliteBackend extends SqlBackend {
         migrate(connection, isOwn);
       }
       if (isOwn) connection.exec(`PRAGMA synchronous = ${this.#options.synchronous}`);
+      else if (this.durable) warnOfLaxCommits(connection);
       this.#opened.connection = connection;
     };
     try {
@@ -95,4 +96,17 @@ export class SqliteBackend extends SqlBackend {
   toStoreError(error: unknown): TokenStoreError | undefined {
     return toStoreError(error);
   }
+}
+
+let hasWarned = false;
+
+// Each connection has its own setting, so nothing but the store that uses it can find out.
+function warnOfLaxCommits(connection: SqliteConnection): void {
+  if (hasWarned || connection.rows("PRAGMA synchronous")[0]?.[0] !== 0) return;
+  hasWarned = true;
+  process.emitWarning(
+    "The SQLite database that a store was given has synchronous=OFF: after a power cut it may lack the last tokens, or be " +
+      "damaged. Run on it: PRAGMA synchronous = FULL",
+    { code: "TOKENKEEP_SQLITE_SYNCHRONOUS" },
+  );
 }

@@ -43,7 +43,7 @@ export interface SqliteTokenStoreOptions extends PersistentStoreOptions {
   readonly path?: string | undefined;
   /**
    * An open `Database` of better-sqlite3 or `DatabaseSync` of `node:sqlite`. It is never closed, and its pragmas are
-   * left alone.
+   * left alone. One warning of the process says that its `synchronous` is `OFF`.
    */
   readonly database?: SqliteDatabase | undefined;
   /**

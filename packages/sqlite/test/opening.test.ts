@@ -71,6 +71,27 @@ describe("the file", () => {
     expect(levels).toEqual([2, "wal", 1, "wal"]);
   });
 
+  it("of a caller with synchronous=OFF gets one warning, and keeps its setting", async () => {
+    const seen: Error[] = [];
+    const listener = (warning: Error) => void seen.push(warning);
+    process.on("warning", listener);
+    const level = { FULL: 2, NORMAL: 1, OFF: 0 };
+    for (const synchronous of ["FULL", "NORMAL", "OFF", "OFF"] as const) {
+      const database = openDatabase(join(folder, `${synchronous}.db`));
+      database.exec(`PRAGMA synchronous = ${synchronous}`);
+      await use({ database });
+      expect(Object.values(database.prepare("PRAGMA synchronous").all()[0] as object)).toEqual([
+        level[synchronous],
+      ]);
+      database.close();
+      await new Promise(setImmediate); // warnings come a tick later
+      expect(seen).toHaveLength(synchronous === "OFF" ? 1 : 0);
+    }
+    process.off("warning", listener);
+    expect(seen).toMatchObject([{ code: "TOKENKEEP_SQLITE_SYNCHRONOUS" }]);
+    expect(seen[0]?.message).toContain("PRAGMA synchronous = FULL");
+  });
+
   it("that is no database is ERR_CORRUPT, and left as it was", async () => {
     const garbage = Buffer.from("this is a text and no database\n".repeat(500));
     writeFileSync(path, garbage);

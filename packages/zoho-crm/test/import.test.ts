@@ -120,6 +120,54 @@ it("goes on where an import ended early", async () => {
   );
 });
 
+it("tells of each record, waits, stops between two at a signal, and goes on when it is run again", async () => {
+  const rows = Array.from({ length: 250 }, (_, i) => ({
+    user_name: `u${i}`,
+    client_id: "c",
+    refresh_token: `r${i}`,
+  }));
+  const stop = new AbortController();
+  const told: (string | null)[] = [];
+  let isWaitedFor = true;
+  const stopped = importTokens(store, fromZohoTable(rows), {
+    signal: stop.signal,
+    onImport: async (record) => {
+      expect(isWaitedFor).toBe(true);
+      isWaitedFor = false;
+      expect((await store.findTokenById(record.id!))?.savedAt).toBe(record.savedAt);
+      if (told.push(record.refreshToken) === 120) stop.abort(new Error("enough"));
+      isWaitedFor = true;
+    },
+  });
+  await expect(stopped).rejects.toThrowError("enough");
+  expect(told).toEqual(rows.slice(0, 120).map((row) => row.refresh_token));
+  // The last one before the stop is remembered too, so once it is deleted it does not come back.
+  await store.deleteToken((await store.findToken({ refreshToken: "r119" }))?.id ?? "");
+  const onImport = (record: { refreshToken: string | null }) => void told.push(record.refreshToken);
+  expect(await importTokens(store, fromZohoTable(rows), { onImport })).toMatchObject({ saved: 130 });
+  expect(told).toEqual(rows.map((row) => row.refresh_token));
+});
+
+it("rehearses with dryRun: the report of an import, and nothing changed", async () => {
+  await importTokens(store, fromZohoTable([ROW, { user_name: "gone", client_id: "c", refresh_token: "g" }]));
+  await store.deleteToken((await store.findToken({ refreshToken: "g" }))?.id ?? "");
+  await store.saveToken({ userSignature: { name: "eve" }, clientId: "c", refreshToken: "of a login" });
+  const rows = [
+    ROW,
+    { user_name: "gone", client_id: "c", refresh_token: "g" },
+    { user_name: "eve", client_id: "c", refresh_token: "older" },
+    { user_name: "new", client_id: "c", refresh_token: "n" },
+  ];
+  const before = (await store.getTokens()).map((token) => token.toPlain());
+  const told: (string | null)[] = [];
+  const onImport = (record: { refreshToken: string | null }) => void told.push(record.refreshToken);
+  const rehearsed = await importTokens(store, fromZohoTable(rows), { dryRun: true, onImport });
+  expect(told).toEqual(["n"]);
+  expect((await store.getTokens()).map((token) => token.toPlain())).toEqual(before);
+  expect(rehearsed).toMatchObject({ saved: 1, unchanged: 2, problems: [{ where: "row 3" }] });
+  expect(await importTokens(store, fromZohoTable(rows))).toEqual(rehearsed);
+});
+
 it("remembers more rows than one record can hold", async () => {
   const rows = Array.from({ length: 5_500 }, (_, i) => ({
     user_name: `u${i}`,

@@ -2,6 +2,7 @@ import { generateKey, keysInUse, rekey } from "@tokenkeep/core";
 import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
+import { paceOf } from "../pace.js";
 import { counted, escaped } from "../text.js";
 
 /** Prints a new key. */
@@ -15,6 +16,7 @@ export async function keygen(id: string | undefined, { output }: Context): Promi
 export interface RekeyFlags extends ChangeFlags {
   readonly to?: string | undefined;
   readonly plaintext?: boolean | undefined;
+  readonly maxRate?: number | undefined;
 }
 
 /** Seals every record with the first key that seals, while programs run. */
@@ -33,13 +35,16 @@ export async function rekeyStore(flags: RekeyFlags, { output, signal }: Context)
       );
     }
     await confirm(`Seal ${counted(before.records, "record")} of ${label} again?`, flags, signal);
+    const pace = paceOf(flags.maxRate, signal);
     const report = await rekey(store, {
       signal,
       ...(flags.to === "plaintext" && { to: "plaintext" as const }),
-      onProgress: ({ records, changed }) =>
+      onProgress: ({ records, changed }) => {
         output.progress(
-          `${records.toLocaleString("en")} of ${before.records.toLocaleString("en")} read, ${changed} sealed`,
-        ),
+          `${records.toLocaleString("en")} of ${before.records.toLocaleString("en")} read, ${changed.toLocaleString("en")} sealed`,
+        );
+        return pace(changed);
+      },
     });
     output.end();
     if (flags.json) await output.json(report);
@@ -63,8 +68,10 @@ function usage({
   plaintext: number;
   damaged: number;
 }): string {
-  const parts = Object.entries(keys).map(([id, count]) => `${count} with the key ${escaped(id)}`);
-  if (plaintext > 0) parts.push(`${plaintext} in plaintext`);
-  if (damaged > 0) parts.push(`${damaged} damaged`);
+  const parts = Object.entries(keys).map(
+    ([id, count]) => `${count.toLocaleString("en")} with the key ${escaped(id)}`,
+  );
+  if (plaintext > 0) parts.push(`${plaintext.toLocaleString("en")} in plaintext`);
+  if (damaged > 0) parts.push(`${damaged.toLocaleString("en")} damaged`);
   return parts.length === 0 ? "no secrets" : parts.join(", ");
 }

@@ -1,14 +1,23 @@
 import { closeSync, createReadStream, openSync, readSync } from "node:fs";
 import { createInterface } from "node:readline";
-import { isTokenStoreError, keysInUse, type TokenInput, type TokenStore } from "@tokenkeep/core";
-import { fromZohoFile, importTokens } from "@tokenkeep/zoho-crm";
+import {
+  isTokenStoreError,
+  keysInUse,
+  type OAuthToken,
+  type TokenInput,
+  type TokenStore,
+} from "@tokenkeep/core";
+import { storedRecords } from "@tokenkeep/core/backend";
+import { fromZohoFile, importTokens, type ZohoTokens } from "@tokenkeep/zoho-crm";
 import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, closing, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
 import { encryptionFrom } from "../keys.js";
+import { paceOf } from "../pace.js";
 import type { OpenStore } from "../store-url.js";
 import { openStore, urlFrom } from "../store-url.js";
 import { counted, escaped } from "../text.js";
+import { isMemo } from "../tokens.js";
 import { fromZohoDatabase } from "./zoho-database.js";
 
 /** What a copy did. */
@@ -16,18 +25,21 @@ interface Counts {
   read: number;
   /** Inserted, or replaced by a newer version. */
   written: number;
-  /** The target has a version that is as new or newer. */
+  /** Left as they are in the target. */
   kept: number;
   problems: { id: string; reason: string }[];
 }
 
+interface MoveFlags extends ChangeFlags {
+  readonly maxRate?: number | undefined;
+}
+
 /** The options of `copy`. */
-export interface CopyFlags extends ChangeFlags {
+export interface CopyFlags extends MoveFlags {
   readonly to?: string | undefined;
   readonly toNamespace?: string | undefined;
   readonly toKeysFile?: string | undefined;
   readonly plaintext?: boolean | undefined;
-  readonly maxRate?: string | undefined;
 }
 
 /** Copies every token to another store. It may be repeated, and never overwrites a newer token. */
@@ -48,8 +60,7 @@ export async function copy(flags: CopyFlags, context: Context): Promise<void> {
       if (!isEmpty && !flags.dryRun)
         await confirm(await targetQuestion("Copy into", target), flags, context.signal);
       const counts = await importAll(source.store.tokens(), target.store, flags, context, isEmpty);
-      await report("copied", counts, flags, context);
-      if (!flags.dryRun) await verify(source.store.tokens(), target.store, counts, flags, context);
+      await conclude("copied", AS_NEW, counts, source.store.tokens(), target.store, flags, context);
     });
   });
 }
@@ -79,20 +90,19 @@ async function isStoreEmpty(store: TokenStore, isDryRun: boolean): Promise<boole
 
 /** A question that names the target and what is in it. */
 export async function targetQuestion(what: string, { store, label }: OpenStore): Promise<string> {
-  const { records } = await keysInUse(store);
+  let records = 0;
+  for await (const { record } of storedRecords(store)) if (!isMemo(record.id)) records++;
   return `${what} ${label}, which has ${counted(records, "record")}?`;
 }
 
 async function importAll(
   tokens: AsyncIterable<TokenInput>,
   target: TokenStore,
-  flags: CopyFlags,
-  { output, signal }: Context,
+  flags: MoveFlags,
+  context: Context,
   isTargetEmpty: boolean,
 ): Promise<Counts> {
   const counts: Counts = { read: 0, written: 0, kept: 0, problems: [] };
-  const pace = paceOf(flags.maxRate);
-  const startedAt = performance.now();
   const importOne = async (token: TokenInput): Promise<void> => {
     try {
       const isWritten = flags.dryRun
@@ -106,13 +116,35 @@ async function importAll(
       counts.problems.push({ id: String(token.id), reason: error.message });
     }
   };
-  counts.read = await forEach(tokens, signal, importOne, async (count) => {
+  const work = (onDone: OnDone) => forEach(tokens, context.signal, importOne, onDone);
+  counts.read = await measured(flags, context, work, (count) => count);
+  return counts;
+}
+
+/** Told after every few tokens how many are done. The next ones wait for it. */
+type OnDone = (count: number) => Promise<void>;
+
+/**
+ * Keeps the rate while tokens are moved, shows how far it is, and says at the end how fast it was.
+ * @param work moves them
+ * @param countOf how many there were, by what `work` returned
+ * @returns what `work` returned
+ */
+async function measured<T>(
+  { maxRate }: MoveFlags,
+  { output, signal }: Context,
+  work: (onDone: OnDone) => Promise<T>,
+  countOf: (result: T) => number,
+): Promise<T> {
+  const pace = paceOf(maxRate, signal);
+  const startedAt = performance.now();
+  const result = await work(async (count) => {
+    output.progressAt(count, () => `${counted(count, "token")}, ${rate(count, startedAt)}`);
     await pace(count);
-    if (count % 500 === 0) output.progress(`${counted(count, "token")}, ${rate(count, startedAt)}`);
   });
   output.end();
-  output.say(`${counted(counts.read, "token")} read, ${rate(counts.read, startedAt)}.`);
-  return counts;
+  output.say(`${counted(countOf(result), "token")} read, ${rate(countOf(result), startedAt)}.`);
+  return result;
 }
 
 /** How many tokens are imported or looked up at the same time. */
@@ -120,14 +152,13 @@ const AT_ONCE = 20;
 
 /**
  * Does something for every token, a few at the same time.
- * @param afterSome told after every few how many are done
  * @returns how many there were
  */
 async function forEach<T>(
-  items: AsyncIterable<T>,
+  items: AsyncIterable<T> | Iterable<T>,
   signal: AbortSignal,
   work: (item: T) => Promise<void>,
-  afterSome: (count: number) => void | Promise<void>,
+  onDone: OnDone,
 ): Promise<number> {
   let count = 0;
   let some: Promise<void>[] = [];
@@ -140,7 +171,7 @@ async function forEach<T>(
     if (some.length < AT_ONCE) continue;
     await Promise.all(some);
     some = [];
-    await afterSome(count);
+    await onDone(count);
   }
   await Promise.all(some);
   return count;
@@ -156,50 +187,58 @@ function rate(count: number, startedAt: number): string {
   return `${Math.round(count / seconds).toLocaleString("en")} per second`;
 }
 
-/** Waits so that no more than so many records are touched in a second. */
-export function paceOf(maxRate: string | undefined): (count: number) => Promise<void> {
-  if (maxRate === undefined) return async () => {};
-  const perSecond = Number(maxRate);
-  if (!(perSecond > 0)) throw new UsageError("--max-rate must be a number of records per second.");
-  const startedAt = performance.now();
-  return async (count) => {
-    const ms = (count / perSecond) * 1000 - (performance.now() - startedAt);
-    if (ms > 0) await new Promise((resolve) => setTimeout(resolve, ms));
-  };
-}
+/** Why a token of a store or of an export is kept. */
+const AS_NEW = "as new or newer there";
 
-async function report(verb: string, counts: Counts, flags: ChangeFlags, { output }: Context): Promise<void> {
+/**
+ * Reports what was done, and verifies it.
+ * @param why what is kept is kept
+ * @param moved the tokens once more
+ * @throws CommandError if a token was left out
+ */
+async function conclude(
+  verb: string,
+  why: string,
+  counts: Counts,
+  moved: AsyncIterable<TokenInput> | Iterable<TokenInput>,
+  target: TokenStore,
+  flags: MoveFlags,
+  context: Context,
+): Promise<void> {
+  const { output } = context;
   const { read, written, kept, problems } = counts;
   if (flags.json) {
     await output.json({ read, written, kept, problems, dryRun: flags.dryRun === true });
   } else {
     const would = flags.dryRun ? "would be " : "";
     await output.data(
-      `${counted(written, "token")} ${would}${verb}, ${kept} kept as they are: as new or newer there.`,
+      `${counted(written, "token")} ${would}${verb}, ${kept.toLocaleString("en")} kept as they are: ${why}.`,
     );
     for (const { id, reason } of problems)
       await output.data(`not ${verb}: ${escaped(id)}: ${escaped(reason)}`);
   }
+  if (!flags.dryRun) await verify(moved, target, counts, flags, context);
   if (problems.length > 0)
     throw new CommandError(`${counted(problems.length, "token")} could not be ${verb}.`);
 }
 
-/** Reads both again: every token of the source must be in the target, as new or newer. */
+/** Reads the target again: every token that was moved must be there, as new or newer. */
 async function verify(
-  source: AsyncIterable<TokenInput>,
+  moved: AsyncIterable<TokenInput> | Iterable<TokenInput>,
   target: TokenStore,
   { read, problems }: Counts,
-  flags: CopyFlags,
+  { maxRate, json }: MoveFlags,
   { output, signal }: Context,
 ): Promise<void> {
   const known = new Set(problems.map(({ id }) => id));
+  const pace = paceOf(maxRate, signal);
   let missing = 0;
   const check = async (token: TokenInput) => {
     if (!known.has(String(token.id)) && (await isNewer(token, target))) missing++;
   };
-  const checked = await forEach(source, signal, check, (count) => {
-    if (count % 500 === 0)
-      output.progress(`verified ${count.toLocaleString("en")} of ${read.toLocaleString("en")}`);
+  const checked = await forEach(moved, signal, check, async (count) => {
+    output.progressAt(count, () => `verified ${count.toLocaleString("en")} of ${read.toLocaleString("en")}`);
+    await pace(count);
   });
   output.end();
   if (missing > 0) {
@@ -207,11 +246,12 @@ async function verify(
       `${counted(missing, "token")} changed in the source meanwhile, or are missing in the target. Run the command again.`,
     );
   }
-  if (!flags.json) output.say(`Verified: every one of ${counted(checked, "token")} is in the target.`);
+  if (!json && checked > 0)
+    output.say(`Verified: every one of ${counted(checked, "token")} is in the target.`);
 }
 
 /** The options of `import`. */
-export interface ImportFlags extends CopyFlags {
+export interface ImportFlags extends MoveFlags {
   readonly table?: string | undefined;
   readonly clientId?: string | undefined;
 }
@@ -226,35 +266,48 @@ export async function importFrom(given: string, flags: ImportFlags, context: Con
     const kind = kindOf(source);
     if (kind === "export") {
       const counts = await importAll(readExport(source), target.store, flags, context, isEmpty);
-      await report("imported", counts, flags, context);
-      if (!flags.dryRun) await verify(readExport(source), target.store, counts, flags, context);
+      await conclude("imported", AS_NEW, counts, readExport(source), target.store, flags, context);
       return;
     }
     const client = { clientId: flags.clientId };
     const read =
       kind === "zoho file"
-        ? fromZohoFile(source, client)
-        : fromZohoDatabase(kind, source, flags.table, client);
-    if (flags.dryRun) {
-      const { tokens, unreadable } = await read;
-      const counts: Counts = { read: tokens.length, written: 0, kept: 0, problems: [] };
-      for (const token of tokens) {
-        if (isEmpty || (await target.store.findToken(token)) === null) counts.written++;
-        else counts.kept++;
-      }
-      for (const { where, reason } of unreadable)
-        context.output.say(`not readable: ${escaped(where)}: ${escaped(reason)}`);
-      return report("imported", counts, flags, context);
-    }
-    const { saved, unchanged, problems } = await importTokens(target.store, read);
-    const counts = {
-      read: saved + unchanged + problems.length,
-      written: saved,
-      kept: unchanged,
-      problems: problems.map(({ where, reason }) => ({ id: where, reason })),
-    };
-    return report("imported", counts, flags, context);
+        ? await fromZohoFile(source, client)
+        : await fromZohoDatabase(kind, source, flags.table, client);
+    await importZoho(read, target.store, isEmpty, flags, context);
   });
+}
+
+/** Why a token of a Zoho SDK is kept. */
+const KNOWN = "there already, or imported before";
+
+async function importZoho(
+  read: ZohoTokens,
+  target: TokenStore,
+  isEmpty: boolean,
+  flags: MoveFlags,
+  context: Context,
+): Promise<void> {
+  const dryRun = flags.dryRun === true;
+  const imported: OAuthToken[] = [];
+  const work = (onDone: OnDone) =>
+    importTokens(target, read, {
+      dryRun,
+      signal: context.signal,
+      onImport: (record) => onDone(imported.push(record)),
+    });
+  const { saved, unchanged, problems } =
+    dryRun && isEmpty
+      ? { saved: read.tokens.length, unchanged: 0, problems: read.problems } // the target may not be there yet
+      : await measured(flags, context, work, () => read.tokens.length);
+  const counts = {
+    read: saved + unchanged + problems.length,
+    written: saved,
+    kept: unchanged,
+    problems: problems.map(({ where, reason }) => ({ id: where, reason })),
+  };
+  // A token that was deleted after an earlier import stays deleted, so only those of this one must be there.
+  await conclude("imported", KNOWN, counts, imported, target, flags, context);
 }
 
 /** What a source is, by its first bytes. */

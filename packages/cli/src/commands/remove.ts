@@ -3,6 +3,7 @@ import { TokenManager } from "@tokenkeep/oauth2";
 import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
+import { paceOf } from "../pace.js";
 import { type ProviderFlags, providerFrom } from "../provider.js";
 import { counted, escaped, parseDuration } from "../text.js";
 import { targetQuestion } from "./move.js";
@@ -27,6 +28,7 @@ export interface PruneFlags extends ChangeFlags {
   readonly idle?: string | undefined;
   readonly age?: string | undefined;
   readonly expired?: boolean | undefined;
+  readonly maxRate?: number | undefined;
 }
 
 /** Deletes records that are of no more use. */
@@ -43,11 +45,12 @@ export async function prune(flags: PruneFlags, { output, signal }: Context): Pro
     if (!flags.dryRun && wanted > 0) {
       await confirm(await targetQuestion(`Delete ${counted(wanted, "record")} from`, opened), flags, signal);
     }
+    const pace = paceOf(flags.maxRate, signal);
     let removed = 0;
     const onPrune = () => {
       removed++;
-      if (removed % 100 === 0)
-        output.progress(`${removed.toLocaleString("en")} of ${wanted.toLocaleString("en")}`);
+      output.progressAt(removed, () => `${removed.toLocaleString("en")} of ${wanted.toLocaleString("en")}`);
+      return pace(removed);
     };
     const report = flags.dryRun
       ? { read: 0, removed: wanted, kept: 0 }

@@ -1,8 +1,9 @@
 import type { OAuthToken } from "@tokenkeep/core";
-import { refreshStateOf, TokenManager } from "@tokenkeep/oauth2";
+import { type KeepAliveResult, refreshStateOf, TokenManager } from "@tokenkeep/oauth2";
 import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
+import { paceOf } from "../pace.js";
 import { mayBelong, type ProviderFlags, providerFrom } from "../provider.js";
 import { counted, parseDuration } from "../text.js";
 import { isMemo } from "../tokens.js";
@@ -11,6 +12,7 @@ import { targetQuestion } from "./move.js";
 /** The options of `refresh`. */
 export interface RefreshFlags extends ChangeFlags, ProviderFlags {
   readonly idle?: string | undefined;
+  readonly maxRate?: number | undefined;
 }
 
 /** Refreshes grants that were idle for long, so that they don't lapse. */
@@ -45,8 +47,15 @@ export async function refresh(flags: RefreshFlags, { output, signal }: Context):
     if (due > 0)
       await confirm(await targetQuestion(`Refresh ${counted(due, "grant")} in`, opened), flags, signal);
     const tokens = new TokenManager(store, provider);
+    const pace = paceOf(flags.maxRate, signal);
+    const onProgress = (done: KeepAliveResult) => {
+      const count = done.refreshed + done.failed;
+      output.progress(`${count.toLocaleString("en")} of ${due.toLocaleString("en")}, ${done.failed} failed`);
+      return pace(count);
+    };
     try {
-      const { refreshed, failed } = await tokens.keepAlive({ idleMs, filter, signal });
+      const { refreshed, failed } = await tokens.keepAlive({ idleMs, filter, signal, onProgress });
+      output.end();
       if (flags.json) await output.json({ refreshed, failed });
       else await output.data(`${counted(refreshed, "grant")} refreshed, ${failed} failed.`);
       if (failed > 0)

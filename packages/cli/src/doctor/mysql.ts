@@ -56,9 +56,11 @@ async function checkSettings(rows: Query): Promise<Finding[]> {
         `innodb_flush_log_at_trx_commit is ${commit}: a crash loses about a second.`,
       ),
     );
-  if (/^(0|OFF)$/.test(variables.get("innodb_doublewrite") ?? ""))
+  // DETECT_ONLY finds a damaged page, and can't repair it.
+  const doublewrite = variables.get("innodb_doublewrite") ?? "";
+  if (/^(0|OFF|DETECT_ONLY)$/.test(doublewrite))
     findings.push(
-      finding("mysql-no-doublewrite", "innodb_doublewrite is off: a power cut can damage a page."),
+      finding("mysql-no-doublewrite", `innodb_doublewrite is ${doublewrite}: a power cut can damage a page.`),
     );
   if (variables.get("read_only") !== "OFF") findings.push(finding("not-primary", "The server is read-only."));
   const sync = variables.get("sync_binlog");

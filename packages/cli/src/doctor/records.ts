@@ -25,6 +25,7 @@ export async function checkRecords(store: TokenStore, signal: AbortSignal): Prom
   const future: string[] = [];
   const suspects = new Map<string, string>();
   const unopened: string[] = [];
+  let reason: string | undefined; // of the first one: usually it is that of all
   const keys = new Map<string, number>();
   let records = 0;
   for await (const { record, keyIds } of storedRecords(store, signal)) {
@@ -40,7 +41,8 @@ export async function checkRecords(store: TokenStore, signal: AbortSignal): Prom
     if (record.savedAt > now + CLOCK_MS) future.push(id);
     const missing = await missingLookups(store, record).catch((error: Error) => {
       if (!isTokenStoreError(error) || error.retryable) throw error;
-      unopened.push(`${id} (${error.message})`);
+      reason ??= error.message;
+      unopened.push(id);
       return [];
     });
     if (missing.length > 0) suspects.set(id, record.etag);
@@ -51,7 +53,7 @@ export async function checkRecords(store: TokenStore, signal: AbortSignal): Prom
     ...nameSome("expired-without-refresh", "They can give no token any more", useless),
     ...nameSome("saved-in-the-future", "Saved in the future", future),
     ...nameSome("index-missing", "A lookup does not find them", unreachable),
-    ...nameSome("unreadable-record", "They can't be opened", unopened),
+    ...nameSome("unreadable-record", `${reason} Not opened`, unopened),
     ...keyFindings(keys, records),
   ];
 }

@@ -1,4 +1,4 @@
-import { opaqueKey } from "@tokenkeep/core/backend";
+import type { RedisKeys } from "@tokenkeep/redis";
 import { importFromProject } from "../project.js";
 import type { OpenStore } from "../store-url.js";
 import { checkClock, type Finding, finding } from "./findings.js";
@@ -29,6 +29,7 @@ const PAGE = 256;
 /** Checks a Redis or Valkey: settings that lose data, rights, and the index of the store. */
 export async function checkRedis({ url, namespace }: OpenStore): Promise<Finding[]> {
   const { Redis } = await importFromProject<{ Redis: RedisClass }>("ioredis");
+  const { redisKeys } = await importFromProject<typeof import("@tokenkeep/redis")>("@tokenkeep/redis");
   const client = new Redis(url, {
     lazyConnect: true,
     enableReadyCheck: false,
@@ -40,7 +41,7 @@ export async function checkRedis({ url, namespace }: OpenStore): Promise<Finding
   try {
     await client.connect();
     const [seconds, micros] = (await client.time()).map(Number);
-    const keys = keysOf(namespace);
+    const keys = redisKeys(namespace);
     return [
       ...checkClock(seconds! * 1000 + micros! / 1000),
       ...(await checkRights(client, keys)),
@@ -96,28 +97,6 @@ async function checkSettings(client: Redis): Promise<Finding[]> {
   return findings;
 }
 
-interface Keys {
-  readonly records: string;
-  readonly index: string;
-  readonly users: string;
-  readonly order: string;
-  readonly meta: string;
-}
-
-/** The keys of a namespace, as layout 1 of `@tokenkeep/redis` has them. */
-function keysOf(namespace: string): Keys {
-  const escaped = encodeURIComponent(namespace);
-  const name = escaped.length > 200 ? `sha256:${opaqueKey("namespace", namespace)}` : escaped;
-  const at = (part: string) => `{tokenkeep:${name}}:${part}`;
-  return {
-    records: at("records"),
-    index: at("index"),
-    users: at("users"),
-    order: at("order"),
-    meta: at("meta"),
-  };
-}
-
 const COMMANDS =
   "hget hmget hset hdel hexists hincrby zadd zrem zrangebylex zrevrangebylex get set del unlink pexpire time";
 
@@ -129,45 +108,47 @@ for _, command in ipairs(ARGV) do
 end
 return missing`;
 
-async function checkRights(client: Redis, { records }: Keys): Promise<Finding[]> {
+async function checkRights(client: Redis, { records }: RedisKeys): Promise<Finding[]> {
   const missing = (await client.eval(MISSING_RIGHTS, 1, records, ...COMMANDS.split(" "))) as string[];
   if (missing.length === 0) return [];
   return [finding("missing-privileges", `This user may not run: ${missing.join(", ")}.`)];
 }
 
 /** Compares the records with the entries that find them, in bounded memory but for what is wrong. */
-async function checkIndex(client: Redis, keys: Keys): Promise<Finding[]> {
+async function checkIndex(client: Redis, keys: RedisKeys): Promise<Finding[]> {
   const [expiring, unlisted, orphans]: [string[], string[], string[]] = [[], [], []];
-  for (const key of Object.values(keys)) if ((await client.pttl(key)) >= 0) expiring.push(key);
+  const { records, index, users, order, meta, fence } = keys;
+  for (const key of [records, index, users, order, meta, fence])
+    if ((await client.pttl(key)) >= 0) expiring.push(key);
 
-  for await (const page of fieldsOf(client, keys.records)) {
+  for await (const page of fieldsOf(client, records)) {
     const check = async ([id, record]: [string, string]) => {
       const member = orderOf(id, record);
-      if (member === undefined || (await hasMember(client, keys.order, member))) return;
+      if (member === undefined || (await hasMember(client, order, member))) return;
       // A program may have changed it meanwhile: an etag is never used twice.
-      if ((await client.hget(keys.records, id)) === record) unlisted.push(`${id} (order)`);
+      if ((await client.hget(records, id)) === record) unlisted.push(`${id} (order)`);
     };
     await Promise.all(page.map(check));
   }
   const check = async (entries: readonly Entry[]) => {
     if (entries.length === 0) return;
-    const records = await client.hmget(keys.records, ...entries.map(({ id }) => id));
+    const found = await client.hmget(records, ...entries.map(({ id }) => id));
     for (const [position, { name, isThere }] of entries.entries()) {
-      if (records[position] === null && (await isThere())) orphans.push(name);
+      if (found[position] === null && (await isThere())) orphans.push(name);
     }
   };
-  for await (const page of fieldsOf(client, keys.index)) {
+  for await (const page of fieldsOf(client, index)) {
     await check(
       page.map(([field, id]) => {
-        const isThere = async () => (await client.hget(keys.index, field)) === id;
+        const isThere = async () => (await client.hget(index, field)) === id;
         return { id, name: `${id} (index)`, isThere };
       }),
     );
   }
   // A member of users begins with 22 characters of a digest and 16 digits, one of order with 16 digits.
   for (const [key, length, name] of [
-    [keys.users, 40, "users"],
-    [keys.order, 17, "order"],
+    [users, 40, "users"],
+    [order, 17, "order"],
   ] as const) {
     for await (const page of membersOf(client, key)) {
       await check(

@@ -5,7 +5,7 @@ import { type Finding, finding } from "./findings.js";
 /** The indexes of the table of tokens, without its primary key. */
 const INDEXES = ["user_client", "grant_token", "refresh_token", "access_token", "user", "order"];
 
-/** Checks a SQLite database and its files. `synchronous` can't be seen: each connection has its own. */
+/** Checks a SQLite database and its files. Each connection has its own `synchronous`: a store warns of that itself. */
 export async function checkSqlite(path: string): Promise<Finding[]> {
   const findings = checkFiles(path, ["-wal", "-shm"]);
   const database = await openSqlite(path);

@@ -20,7 +20,7 @@ const COMPACT_MS = 600_000;
 export interface RekeyProgress {
   /** The pass over all records, from 1. */
   readonly pass: number;
-  /** How many records this pass has seen. */
+  /** How many records this pass has seen to. */
   readonly records: number;
   /** How many records were sealed again, in all passes. */
   readonly changed: number;
@@ -28,9 +28,12 @@ export interface RekeyProgress {
 
 /** What {@link rekey} and {@link verify} take. */
 export interface VerifyOptions {
-  /** Told after each page of 256 records or fewer. Where it returns a promise, the next page waits for it. */
+  /**
+   * Told after every few records: 256 at most, and 8 that are sealed again. Where it returns a promise, the next ones wait
+   * for it.
+   */
   readonly onProgress?: ((progress: RekeyProgress) => void | Promise<void>) | undefined;
-  /** Stops between two pages: the call rejects with the signal's reason. Running it again continues. */
+  /** Stops between a few records: the call rejects with the signal's reason. Running it again continues. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -107,15 +110,18 @@ export async function rekey(store: TokenStore, options: RekeyOptions = {}): Prom
     records = 0;
     for await (const page of pages(access, options.signal)) {
       const old = page.filter((record) => !needsOnly(record, target));
-      for (let at = 0; at < old.length; at += AT_ONCE) {
+      let at = 0;
+      do {
+        options.signal?.throwIfAborted();
         const some = old.slice(at, at + AT_ONCE).map((record) => resealOne(access, record, key));
         for (const outcome of await Promise.all(some)) {
           if (outcome === "changed") changed++;
           else if (outcome !== "unneeded" && unreadable.length < MOST_NAMED) unreadable.push(outcome);
         }
-      }
-      records += page.length;
-      await options.onProgress?.({ pass, records, changed });
+        at += AT_ONCE;
+        if (at >= old.length) records += page.length;
+        await options.onProgress?.({ pass, records, changed });
+      } while (at < old.length);
     }
     if (changed === before) break;
   }

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { isTokenStoreError, type OAuthToken, type TokenInput, type TokenStore } from "@tokenkeep/core";
-import { checkOptionNames, invalidOption } from "@tokenkeep/core/backend";
+import { checkFunction, checkOptionNames, checkSignal, invalidOption } from "@tokenkeep/core/backend";
 import type { Problem } from "../formats/columns.js";
 import { isCompatible, type JoinedToken, joinRows } from "../formats/join.js";
 import { IMPORTED_ROWS, ImportedRows, saveIf } from "./imported-rows.js";
@@ -16,10 +16,19 @@ export interface ImportReport {
   readonly problems: readonly Problem[];
 }
 
-/** How {@link importTokens} waits. */
+/** How {@link importTokens} works. */
 export interface ImportOptions {
   /** How long to wait while another process imports, in milliseconds; by default 5 minutes. */
   readonly timeoutMs?: number | undefined;
+  /** Only counts what would be imported. */
+  readonly dryRun?: boolean | undefined;
+  /** Stops between two tokens: the call rejects with the signal's reason. Running it again continues. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Told after each token that the store has now, or with `dryRun` would have, with its record. Where it returns a
+   * promise, the next token waits for it.
+   */
+  readonly onImport?: ((record: OAuthToken) => void | Promise<void>) | undefined;
 }
 
 /** An import of 100,000 tokens takes a minute or two. */
@@ -37,7 +46,7 @@ const BATCH = 100;
  *
  * @param store where the tokens go
  * @param read what `fromZohoFile`, `fromZohoMysql`, `fromZohoSqlite` or `fromZohoTable` returned
- * @param options how long to wait for another import
+ * @param options progress, a rehearsal, a signal that stops it, and how long to wait for another import
  * @returns how many were saved, and what was left out, with the reason
  * @throws TokenStoreError `ERR_LOCK_TIMEOUT` if another process imports for longer than that; any other but
  *   `ERR_CONFLICT`, which is one of the problems. It may be run again after each.
@@ -47,7 +56,10 @@ export async function importTokens(
   read: ZohoTokens | Promise<ZohoTokens>,
   options: ImportOptions = {},
 ): Promise<ImportReport> {
-  checkOptionNames("importTokens", options, ["timeoutMs"]);
+  checkOptionNames("importTokens", options, ["timeoutMs", "dryRun", "signal", "onImport"]);
+  const { timeoutMs = DEFAULT_TIMEOUT_MS, dryRun = false, signal, onImport } = options;
+  checkSignal(signal);
+  checkFunction("onImport", onImport);
   if (typeof (store as Partial<TokenStore> | null | undefined)?.findToken !== "function") {
     throw invalidOption("The first argument of importTokens must be a token store.");
   }
@@ -57,31 +69,35 @@ export async function importTokens(
   const imported = await ImportedRows.of(store);
   if (rows.every((row) => imported.has(row))) return nothing;
 
-  const work = async (signal?: AbortSignal): Promise<ImportReport> => {
+  const work = async (lock?: AbortSignal): Promise<ImportReport> => {
     const before = await ImportedRows.of(store);
     const joined = joinRows(rows.filter((row) => !before.has(row)));
     const problems = [...unreadable, ...joined.problems];
     let saved = 0;
     let done: JoinedToken[] = [];
     for (const each of joined.tokens) {
-      signal?.throwIfAborted();
-      const result = await importOne(store, each.token);
-      if (result === "saved") saved++;
-      if (isRefusal(result)) problems.push({ where: each.where, reason: result.reason });
-      if (!isRefusal(result) || result.isFinal) done.push(each);
-      if (done.length < BATCH && each !== joined.tokens.at(-1)) continue;
-      await before.add(done.flatMap((token) => token.rows));
+      lock?.throwIfAborted();
+      const result = await importOne(store, each.token, dryRun);
+      if ("reason" in result) problems.push({ where: each.where, reason: result.reason });
+      else {
+        if (result.isNews) saved++;
+        await onImport?.(result.record);
+      }
+      if ("record" in result || result.isFinal) done.push(each);
+      const isLast = each === joined.tokens.at(-1);
+      if (done.length < BATCH && !isLast && !signal?.aborted) continue;
+      if (!dryRun) await before.add(done.flatMap((token) => token.rows));
+      done = [];
       // stores that answer at once would keep the lease from being renewed
       await nextTurn();
-      done = [];
+      if (!isLast) signal?.throwIfAborted();
     }
     const left = problems.length - unreadable.length - joined.problems.length;
     return { saved, unchanged: Math.max(0, tokens.length - saved - left), problems };
   };
   // without locks, the conditional saves still let nothing be lost
-  if (!store.capabilities.locks) return work();
-  const { timeoutMs = DEFAULT_TIMEOUT_MS } = options;
-  return store.withLock(IMPORTED_ROWS, ({ signal }) => work(signal), { timeoutMs });
+  if (!store.capabilities.locks || dryRun) return work();
+  return store.withLock(IMPORTED_ROWS, (lease) => work(lease.signal), { timeoutMs, signal });
 }
 
 function checkRead(read: Partial<ZohoTokens> | null | undefined): ZohoTokens {
@@ -100,20 +116,21 @@ interface Refusal {
   readonly isFinal: boolean;
 }
 
-type Result = "saved" | "unchanged" | Refusal;
-
-function isRefusal(result: Result): result is Refusal {
-  return typeof result === "object";
+/** The record of a token that the store has now, and whether it had to be saved for that. */
+interface Imported {
+  readonly record: OAuthToken;
+  readonly isNews: boolean;
 }
 
-async function importOne(store: TokenStore, token: OAuthToken): Promise<Result> {
+async function importOne(store: TokenStore, token: OAuthToken, dryRun: boolean): Promise<Imported | Refusal> {
   for (;;) {
     const [found, wanted] = await find(store, token);
     const news = found === null ? wanted : newsFor(found, wanted);
-    if (news === null || "reason" in news) return news ?? "unchanged";
+    if (news === null) return { record: found!, isNews: false };
+    if ("reason" in news) return news;
+    if (dryRun) return { record: wanted, isNews: true };
     try {
-      await saveIf(store, news, found);
-      return "saved";
+      return { record: await saveIf(store, news, found), isNews: true };
     } catch (error) {
       if (!isTokenStoreError(error) || error.code !== "ERR_CONFLICT") throw error;
       // a conflict about the revision: another caller has saved since. Look again.

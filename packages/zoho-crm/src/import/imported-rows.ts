@@ -90,8 +90,8 @@ export class ImportedRows {
 }
 
 /** Saves if the record is still as it was found, on a store that can tell. */
-export async function saveIf(store: TokenStore, token: TokenInput, found: OAuthToken | null): Promise<void> {
-  await store.saveToken(token, store.capabilities.revisions ? { ifRevision: found?.revision ?? 0 } : {});
+export function saveIf(store: TokenStore, token: TokenInput, found: OAuthToken | null): Promise<OAuthToken> {
+  return store.saveToken(token, store.capabilities.revisions ? { ifRevision: found?.revision ?? 0 } : {});
 }
 
 function idOf(part: number): string {
