@@ -79,7 +79,7 @@ export class RedisBackend implements Backend {
     throw new TokenStoreError(
       "ERR_SCHEMA",
       `redis: there is no store with this namespace in this database (no key ${this.#keys.meta}). Check the url, its ` +
-        'database and the namespace. To create the store, run: npx tokenkeep migrate',
+        "database and the namespace. To create the store, run: npx tokenkeep migrate",
     );
   }
 
