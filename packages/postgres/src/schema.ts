@@ -87,8 +87,15 @@ export async function openTables(
   const { schema, createTables } = options;
   const { tokens } = tablesIn(schema);
   const name = schema === undefined ? null : quoted(schema);
-  const { rows } = await connection.run({ sql: STATE, values: [tokens, name], isRead: true }, deadline);
-  const [encoding, isThere, comment, lacksSchema] = rows[0]!.map(String);
+  const lookUp = async (): Promise<string[]> => {
+    const { rows } = await connection.run({ sql: STATE, values: [tokens, name], isRead: true }, deadline);
+    return rows[0]!.map(String);
+  };
+  let state = await lookUp();
+  // Names are looked up in the latest state, comments in the statement's snapshot: a table that was committed in
+  // between still lacks its comment.
+  if (state[1] === "t" && state[2] === "") state = await lookUp();
+  const [encoding, isThere, comment, lacksSchema] = state;
   if (encoding !== "UTF8") {
     const message = `postgres: the database must have the encoding UTF8, not ${encoding}.`;
     throw new TokenStoreError("ERR_SCHEMA", message);
