@@ -110,6 +110,8 @@ async function cell(column, { runtime: { label } }, work) {
     console.error(error.message);
   }
   console.log(`${label}, ${column}: ${row[column]} (${((Date.now() - start) / 1000).toFixed(0)} s)`);
+  // At once: a run takes hours, and one that is stopped has its results.
+  if (values.page) await writePage(table, Object.keys(COLUMNS));
 }
 
 async function kit({ project, runtime, url }, store, options) {

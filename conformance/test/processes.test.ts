@@ -62,6 +62,15 @@ describe("a child process of the kit", () => {
     expect(child.hasExited).toBe(true);
   });
 
+  // Deno emits no "disconnect" and no "close" then.
+  it("fails the job that it was given and did not read", async () => {
+    const child = await startChild(owner());
+    await child.kill("SIGSTOP");
+    const unread = child.run("getTokens", {});
+    await child.kill("SIGKILL");
+    await expect(unread).rejects.toThrow("ended while it was working");
+  });
+
   it("ends by itself once it has closed and left", async () => {
     const child = await startChild(owner());
     await child.run("closeAndLeave", {});

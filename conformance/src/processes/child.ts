@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { show } from "../show.js";
 import { describeJob } from "./describe.js";
@@ -56,6 +57,9 @@ interface Pending {
 /** How many processes were started for each source: they are numbered. */
 const started = new WeakMap<ChildSource, number>();
 
+/** How long after its exit Deno may still pass on messages of a child, in milliseconds. */
+const DENO_EXIT_MS = 2000;
+
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
 /** A child process that has the module's store open on the space. */
@@ -80,12 +84,7 @@ export class Child {
     this.#process.stderr?.setEncoding("utf8").on("data", (text: string) => {
       this.#stderr = (this.#stderr + text).slice(-2000);
     });
-    // "close" for its output, "disconnect" for its messages: after a kill, some may still be on the way.
-    const over = [once(this.#process, "close"), once(this.#process, "disconnect")];
-    this.#ended = Promise.all(over).then(
-      () => {},
-      () => {}, // it could not be started
-    );
+    this.#ended = endOf(this.#process);
     let isReady!: () => void;
     let isBroken!: (error: Error) => void;
     this.#ready = new Promise((resolve, reject) => {
@@ -242,4 +241,17 @@ export class Child {
   #stderrTail(): string {
     return this.#stderr === "" ? "" : ` Its stderr: ${this.#stderr}`;
   }
+}
+
+/** Resolves when a process is gone and all its messages have arrived. */
+async function endOf(child: ChildProcess): Promise<void> {
+  // "close" for its output, "disconnect" for its messages: after a kill, some may still be on the way.
+  const ways: Promise<unknown>[] = [Promise.all([once(child, "close"), once(child, "disconnect")])];
+  const over = new AbortController();
+  if ("deno" in process.versions) {
+    // Deno emits neither for a child that left a message unread: https://github.com/denoland/deno/pull/35961
+    ways.push(once(child, "exit").then(() => sleep(DENO_EXIT_MS, undefined, { signal: over.signal })));
+  }
+  await Promise.race(ways).catch(() => {}); // it could not be started
+  over.abort();
 }

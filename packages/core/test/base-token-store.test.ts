@@ -92,7 +92,11 @@ describe("closing", () => {
     await store.getTokens();
     await Promise.all([store.close(), store.close()]);
     expect(backend.closed).toBe(1);
-    await expect(store.getTokens()).rejects.toMatchObject({ code: "ERR_STORE_CLOSED" });
+    await expect(store.getTokens()).rejects.toMatchObject({
+      code: "ERR_STORE_CLOSED",
+      retryable: false,
+      message: expect.stringContaining("Make a new one"),
+    });
   });
 });
 

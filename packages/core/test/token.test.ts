@@ -118,6 +118,37 @@ describe("OAuthToken", () => {
     expect(error).toMatchObject({ code: "ERR_INVALID_TOKEN", property });
   });
 
+  it.each([
+    [{ expires_in: 3600 }, "give expiresAt, Date.now() + expires_in * 1000"],
+    [{ expiresIn: 3600 }, "give expiresAt, Date.now() + expiresIn * 1000"],
+    [{ access_token: "a" }, "Give it as accessToken"],
+    [{ refresh_token: "r" }, "Give it as refreshToken"],
+    [{ id_token: "i" }, "Give it as idToken"],
+    [{ token_type: "Bearer" }, "Give it as tokenType"],
+    [{ api_domain: "https://example.com" }, "Give it as apiDomain"],
+    [{ client_id: "c" }, "Give it as clientId"],
+    [{ client_secret: "s" }, "Give it as clientSecret"],
+    [{ redirect_uri: "https://example.com/cb" }, "Give it as redirectUrl"],
+    [{ code: "g" }, "grantToken"],
+    [{ user: "ann" }, "userSignature: { name }"],
+    [{ userName: "ann" }, "userSignature: { name }"],
+    [{ expiresAt: new Date() }, "give date.getTime()"],
+    [{ refreshTokenExpiresAt: new Date() }, "give date.getTime()"],
+    [{ expiresAt: Math.floor(Date.now() / 1000) }, "multiply it by 1000"],
+    [{ refreshTokenExpiresAt: 1e9 }, "multiply it by 1000"],
+    [{ expiresAt: 1e11 - 1 }, "multiply it by 1000"],
+  ])("says what to do instead of %j", (input, advice) => {
+    const make = () => new OAuthToken(input as never);
+    expect(make).toThrowError(expect.objectContaining({ code: "ERR_INVALID_TOKEN", retryable: false }));
+    expect(make).toThrowError(advice);
+  });
+
+  it("takes Unix milliseconds, from before 1970 to beyond the year 5138", () => {
+    for (const expiresAt of [-1, 0, 1e9 - 1, 1e11, Date.now(), 1e14]) {
+      expect(new OAuthToken({ expiresAt }).expiresAt).toBe(expiresAt);
+    }
+  });
+
   it.each([null, 5, "token", [], new Map(), new (class Token {})()])("refuses %s for a token", (input) => {
     expect(() => new OAuthToken(input as never)).toThrow();
   });

@@ -1,6 +1,6 @@
 import { invalidOption, redact } from "@tokenkeep/core/backend";
 import {
-  goodbye,
+  Sockets,
   type SqlErrorRule,
   type SqlPool,
   type SqlResult,
@@ -8,11 +8,8 @@ import {
   type SqlStatement,
 } from "@tokenkeep/core/sql";
 import { createPool, type Pool } from "mysql2";
-import { codeOrMessage, RULES } from "./errors.js";
+import { numberOrCode, RULES } from "./errors.js";
 import type { CallbackPool, CheckedOptions, MysqlConnection } from "./options.js";
-
-/** The longest attempt to connect, in milliseconds: a proxy may accept connections that nobody answers. */
-const MAX_CONNECT_MS = 5000;
 
 /** The settings of a caller's pool must not change what comes back. */
 const SETTINGS = {
@@ -26,9 +23,9 @@ const SETTINGS = {
 /** Connections of the caller's pool, or of one that is made, and ended, here. */
 export class MysqlConnections implements SqlPool {
   readonly rules: readonly SqlErrorRule[] = RULES;
-  readonly codeOf: (error: unknown) => string = codeOrMessage;
+  readonly codeOf: (error: unknown) => string = numberOrCode;
   readonly #options: CheckedOptions;
-  readonly #live = new Set<MysqlConnection>();
+  readonly #sockets = new Sockets();
   #own: Pool | undefined;
 
   constructor(options: CheckedOptions) {
@@ -48,8 +45,8 @@ export class MysqlConnections implements SqlPool {
   // Made when it is first needed, as its timers would keep a process alive that never used it.
   #ownPool(): Pool {
     if (this.#own !== undefined) return this.#own;
-    const { url, clientOptions, timeoutMs, secrets } = this.#options;
-    const defaults = { connectTimeout: Math.min(timeoutMs, MAX_CONNECT_MS), charset: "utf8mb4" };
+    const { url, clientOptions, connectTimeoutMs, secrets } = this.#options;
+    const defaults = { connectTimeout: connectTimeoutMs, charset: "utf8mb4" };
     try {
       this.#own = createPool({ ...defaults, ...clientOptions, uri: url!.href });
     } catch (error) {
@@ -57,8 +54,7 @@ export class MysqlConnections implements SqlPool {
     }
     this.#own.on("connection", (connection) => {
       const live = connection as unknown as MysqlConnection & WithStream;
-      this.#live.add(live);
-      live.stream.once("close", () => this.#live.delete(live));
+      this.#sockets.add(live.stream, () => cut(live));
     });
     return this.#own;
   }
@@ -66,8 +62,7 @@ export class MysqlConnections implements SqlPool {
   async end(): Promise<void> {
     const pool = this.#own;
     if (pool === undefined) return;
-    await goodbye(new Promise((resolve) => pool.end(resolve)));
-    for (const connection of this.#live) cut(connection);
+    await this.#sockets.close(new Promise((resolve) => pool.end(resolve)));
   }
 }
 

@@ -1,5 +1,5 @@
 import { BaseTokenStore } from "@tokenkeep/core/backend";
-import { MysqlBackend } from "./backend.js";
+import { mysqlBackend } from "./backend.js";
 import { checkOptions, type MysqlTokenStoreOptions } from "./options.js";
 
 /** A token store in MySQL or MariaDB, for any number of processes on any number of hosts. */
@@ -11,6 +11,6 @@ export class MysqlTokenStore extends BaseTokenStore {
   constructor(options: string | MysqlTokenStoreOptions) {
     const checked = checkOptions(options);
     const { namespace, timeoutMs, leaseMs, encryption } = checked;
-    super(new MysqlBackend(checked), { namespace, timeoutMs, leaseMs, encryption });
+    super(mysqlBackend(checked), { namespace, timeoutMs, leaseMs, encryption });
   }
 }

@@ -2,11 +2,13 @@ import { TokenStoreError } from "@tokenkeep/core";
 import { type Deadline, invalidOption } from "@tokenkeep/core/backend";
 import {
   checkSchemaComment,
+  missingTables,
   type SqlConnection,
   type SqlResult,
   type SqlTables,
   schemaComment,
 } from "@tokenkeep/core/sql";
+import type { CheckedOptions } from "./options.js";
 
 /** The version of the tables that this package creates, which their comments name. */
 export const SCHEMA_VERSION = 1;
@@ -92,10 +94,9 @@ export function mysqlSchema(options: MysqlSchemaOptions = {}): string[] {
 }
 
 /** Checks the connections, and creates the tables if they are missing. Many processes may do so at once. */
-export async function openSchema(
+export async function openTables(
   connection: SqlConnection,
-  table: string,
-  createTables: boolean,
+  { table, createTables }: CheckedOptions,
   deadline: Deadline,
 ): Promise<void> {
   // All of it may be repeated after a lost reply.
@@ -112,12 +113,7 @@ export async function openSchema(
     checkSchemaComment("mysql", String(name), String(comment), SCHEMA_VERSION);
   if (found.length === names.length) return;
   const statements = mysqlSchema({ table });
-  if (!createTables) {
-    throw new TokenStoreError(
-      "ERR_SCHEMA",
-      `mysql: the tables are missing, and may not be created. Run:\n\n${statements.join(";\n\n")};`,
-    );
-  }
+  if (!createTables) throw missingTables("mysql", statements);
   // Each is atomic, and does nothing where another process was faster.
   for (const statement of statements) await run(statement);
 }

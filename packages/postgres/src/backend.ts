@@ -1,9 +1,8 @@
-import type { TokenStoreError } from "@tokenkeep/core";
-import { codeOf, type Deadline } from "@tokenkeep/core/backend";
-import { type Dialect, PooledConnection, SqlBackend } from "@tokenkeep/core/sql";
+import { codeOf } from "@tokenkeep/core/backend";
+import { type Dialect, PooledBackend } from "@tokenkeep/core/sql";
 import { PostgresPool } from "./connection.js";
 import type { CheckedOptions } from "./options.js";
-import { openSchema, tablesIn } from "./schema.js";
+import { openTables, tablesIn } from "./schema.js";
 
 const DIALECT: Dialect = {
   name: "postgres",
@@ -16,35 +15,11 @@ const DIALECT: Dialect = {
 };
 
 /** Records in a table of PostgreSQL. */
-export class PostgresBackend extends SqlBackend {
-  readonly durable = true;
-  readonly shared = true;
-  readonly secrets: readonly string[];
-  readonly #pool: PostgresPool;
-  readonly #connection: PooledConnection;
-  readonly #options: CheckedOptions;
-
-  constructor(options: CheckedOptions) {
-    const { schema, namespace, secrets } = options;
-    const pool = new PostgresPool(options);
-    const connection = new PooledConnection(DIALECT.name, pool);
-    super({ connection, dialect: DIALECT, tables: tablesIn(schema), namespace });
-    this.secrets = secrets;
-    this.#pool = pool;
-    this.#connection = connection;
-    this.#options = options;
-  }
-
-  open(deadline: Deadline): Promise<void> {
-    const { schema, createTables } = this.#options;
-    return openSchema(this.#connection, schema, createTables, deadline);
-  }
-
-  close(): Promise<void> {
-    return this.#pool.end();
-  }
-
-  toStoreError(error: unknown): TokenStoreError | undefined {
-    return this.#connection.toStoreError(error);
-  }
+export function postgresBackend(options: CheckedOptions): PooledBackend {
+  return new PooledBackend(options, {
+    dialect: DIALECT,
+    pool: new PostgresPool(options),
+    tables: tablesIn(options.schema),
+    openTables: (connection, deadline) => openTables(connection, options, deadline),
+  });
 }

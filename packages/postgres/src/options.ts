@@ -8,18 +8,9 @@ import {
 import type { PoolConfig } from "pg";
 import { checkSchemaName } from "./schema.js";
 
-/** A query as `pg` takes it. */
-export interface PgQuery {
-  text: string;
-  values: unknown[];
-  rowMode: "array";
-  types: { getTypeParser: () => (value: string) => string };
-  name?: string;
-}
-
 /** The part of a client of a pool of `pg` that is used. */
 export interface PgClient {
-  query(query: PgQuery): Promise<{ rows: unknown[]; rowCount: number | null }>;
+  query(query: object): Promise<{ rows: unknown[]; rowCount: number | null }>;
   release(destroy?: boolean): void;
   on(event: "error", listener: () => void): unknown;
   removeListener(event: "error", listener: () => void): unknown;

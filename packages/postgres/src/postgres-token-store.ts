@@ -1,5 +1,5 @@
 import { BaseTokenStore } from "@tokenkeep/core/backend";
-import { PostgresBackend } from "./backend.js";
+import { postgresBackend } from "./backend.js";
 import { checkOptions, type PostgresTokenStoreOptions } from "./options.js";
 
 /** A token store in PostgreSQL, for any number of processes on any number of hosts. */
@@ -11,6 +11,6 @@ export class PostgresTokenStore extends BaseTokenStore {
   constructor(options: string | PostgresTokenStoreOptions) {
     const checked = checkOptions(options);
     const { namespace, timeoutMs, leaseMs, encryption } = checked;
-    super(new PostgresBackend(checked), { namespace, timeoutMs, leaseMs, encryption });
+    super(postgresBackend(checked), { namespace, timeoutMs, leaseMs, encryption });
   }
 }

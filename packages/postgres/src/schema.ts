@@ -1,6 +1,13 @@
 import { TokenStoreError } from "@tokenkeep/core";
 import { codeOf, type Deadline, invalidOption } from "@tokenkeep/core/backend";
-import { checkSchemaComment, type SqlConnection, type SqlTables, schemaComment } from "@tokenkeep/core/sql";
+import {
+  checkSchemaComment,
+  missingTables,
+  type SqlConnection,
+  type SqlTables,
+  schemaComment,
+} from "@tokenkeep/core/sql";
+import type { CheckedOptions } from "./options.js";
 
 /** The version of the tables that this package creates, which their comments name. */
 export const SCHEMA_VERSION = 1;
@@ -8,14 +15,7 @@ export const SCHEMA_VERSION = 1;
 /** @throws TokenStoreError `ERR_INVALID_OPTIONS` */
 export function checkSchemaName(schema: unknown): void {
   // PostgreSQL would truncate a longer one.
-  if (
-    typeof schema === "string" &&
-    schema !== "" &&
-    !schema.includes("\0") &&
-    Buffer.byteLength(schema) < 64
-  ) {
-    return;
-  }
+  if (typeof schema === "string" && /^[^\0]+$/.test(schema) && Buffer.byteLength(schema) < 64) return;
   throw invalidOption("schema must be the name of a schema, of up to 63 bytes.");
 }
 
@@ -79,29 +79,34 @@ export function postgresSchema(options: PostgresSchemaOptions = {}): string[] {
 }
 
 /** Creates the tables, once, however many processes start at the same moment. */
-export async function openSchema(
+export async function openTables(
   connection: SqlConnection,
-  schema: string | undefined,
-  createTables: boolean,
+  options: CheckedOptions,
   deadline: Deadline,
 ): Promise<void> {
+  const { schema, createTables } = options;
   const { tokens } = tablesIn(schema);
   const name = schema === undefined ? null : quoted(schema);
-  const state = `SELECT current_setting('server_encoding'), to_regclass($1) IS NOT NULL,
-    COALESCE(obj_description(to_regclass($1), 'pg_class'), ''), to_regnamespace($2) IS NULL`;
-  const { rows } = await connection.run({ sql: state, values: [tokens, name], isRead: true }, deadline);
-  const [encoding, isThere, comment, lacksSchema] = rows[0]!.map(String);
-  if (encoding !== "UTF8") throw schemaError(`the database must have the encoding UTF8, not ${encoding}.`);
+  const lookUp = async (): Promise<string[]> => {
+    const { rows } = await connection.run({ sql: STATE, values: [tokens, name], isRead: true }, deadline);
+    return rows[0]!.map(String);
+  };
+  let state = await lookUp();
+  // Names are looked up in the latest state, comments in the statement's snapshot: a table that was committed in
+  // between still lacks its comment.
+  if (state[1] === "t" && state[2] === "") state = await lookUp();
+  const [encoding, isThere, comment, lacksSchema] = state;
+  if (encoding !== "UTF8") {
+    const message = `postgres: the database must have the encoding UTF8, not ${encoding}.`;
+    throw new TokenStoreError("ERR_SCHEMA", message);
+  }
   if (isThere === "t") return checkSchemaComment("postgres", tokens, comment!, SCHEMA_VERSION);
   const statements = postgresSchema({ schema });
-  if (!createTables) {
-    throw schemaError(`the tables are missing, and may not be created. Run:\n\n${statements.join(";\n")};`);
-  }
-  // Several statements in one query are one transaction. CREATE … IF NOT EXISTS alone fails if two processes race.
-  const lock = "SELECT pg_advisory_xact_lock(hashtext('tokenkeep'))";
+  if (!createTables) throw missingTables("postgres", statements);
   // CREATE SCHEMA needs its privilege even where IF NOT EXISTS finds the schema.
   const create = name !== null && lacksSchema === "t" ? [`CREATE SCHEMA IF NOT EXISTS ${name}`] : [];
-  const sql = [lock, ...create, ...statements].join(";\n");
+  // Several statements in one query are one transaction. CREATE … IF NOT EXISTS alone fails if two processes race.
+  const sql = [LOCK, ...create, ...statements].join(";\n");
   try {
     await connection.run({ sql, values: [], isRead: false, isRepeatable: true }, deadline);
   } catch (error) {
@@ -109,17 +114,16 @@ export async function openSchema(
     // are missing. It is brought up to date before the next transaction.
     if (!EXISTS.test(codeOf(error))) throw error;
     deadline.check();
-    return openSchema(connection, schema, createTables, deadline);
+    return openTables(connection, options, deadline);
   }
 }
 
+const STATE = `SELECT current_setting('server_encoding'), to_regclass($1) IS NOT NULL,
+  COALESCE(obj_description(to_regclass($1), 'pg_class'), ''), to_regnamespace($2) IS NULL`;
+const LOCK = "SELECT pg_advisory_xact_lock(hashtext('tokenkeep'))";
 /** unique_violation (of the catalog), duplicate_schema, duplicate_table. */
 const EXISTS = /^(23505|42P06|42P07)$/;
 
 function quoted(name: string): string {
   return `"${name.replaceAll('"', '""')}"`;
-}
-
-function schemaError(what: string): TokenStoreError {
-  return new TokenStoreError("ERR_SCHEMA", `postgres: ${what}`);
 }

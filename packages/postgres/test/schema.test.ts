@@ -1,8 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { type PostgresTokenStore, postgresSchema } from "@tokenkeep/postgres";
 import { describeOnServer } from "@tokenkeep/test-servers";
+import pg from "pg";
 import { afterEach, describe, expect, it } from "vitest";
-import { freshName, open, sql, urlWith } from "./support.js";
+import { freshName, open, sql, until, urlWith } from "./support.js";
 
 await describeOnServer("postgres", ({ url }) => {
   const schema = freshName();
@@ -98,6 +99,35 @@ await describeOnServer("postgres", ({ url }) => {
         });
       }
       expect(await sql(url, `SELECT * FROM ${schema}.tokenkeep`)).toEqual([]);
+    });
+
+    it("is recognised where it is created during the lookup", async () => {
+      const key = 4711;
+      const waiting = `SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND objid = ${key} AND NOT granted`;
+      const holder = new pg.Client(url);
+      await holder.connect();
+      await holder.query(`SELECT pg_advisory_lock(${key})`);
+      const pool = new pg.Pool({ connectionString: url, max: 1 });
+      pool.on("connect", (client) => {
+        const query = client.query.bind(client) as (given: unknown) => Promise<unknown>;
+        // The first statement: it has its snapshot, and waits.
+        client.query = ((given: pg.QueryConfig) => {
+          client.query = query as typeof client.query;
+          return query({
+            ...given,
+            text: `${given.text} FROM (SELECT pg_advisory_xact_lock(${key}) OFFSET 0)`,
+          });
+        }) as typeof client.query;
+      });
+      await using store = open({ pool, schema });
+      const found = store.findTokenById("1");
+      await until(async () => (await sql(url, waiting)).length === 1);
+      await using other = open({ url, schema });
+      await other.saveToken({ id: "1", refreshToken: "r" });
+      await holder.end();
+      expect(await found).toMatchObject({ refreshToken: "r" });
+      await store.close();
+      await pool.end();
     });
 
     it("needs a database in UTF8", async () => {

@@ -1,6 +1,6 @@
 import { describeOnServer } from "@tokenkeep/test-servers";
 import { Redis } from "ioredis";
-import { afterAll, expect, it } from "vitest";
+import { afterAll, expect, it, vi } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { keysIn } from "../src/schema.js";
 import { errorOf, freshNamespace } from "./support/helpers.js";
@@ -27,6 +27,16 @@ for (const name of ["redis", "valkey"] as const) {
       expect(`${broken.message}${String(broken.cause)}`).not.toContain("half-a-sec");
       await admin.set(index, "a string");
       expect((await errorOf(store.findToken({ refreshToken: "r" }))).code).toBe("ERR_CORRUPT");
+    });
+
+    it("a client that is not connected, or no longer, serves as well as one that is", async () => {
+      const client = new Redis(url, { lazyConnect: true });
+      for (const status of ["wait", "end"]) {
+        if (status === "end") client.disconnect();
+        await vi.waitFor(() => expect(client.status).toBe(status));
+        await using store = new RedisTokenStore({ client, namespace: freshNamespace() });
+        expect(await store.saveToken({ ...user, refreshToken: "r" })).toMatchObject({ revision: 1 });
+      }
     });
 
     it("an index entry whose record somebody removed by hand is in nobody's way", async () => {

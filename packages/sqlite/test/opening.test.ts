@@ -228,12 +228,29 @@ describe("a locked database", () => {
   });
 });
 
-it("a better-sqlite3 without what its install script compiles is not retryable, and the message has the command", () => {
-  const error = new Error("Could not locate the bindings file. Tried:\n → build/better_sqlite3.node");
-  expect(toStoreError(error)).toMatchObject({
+describe("a better-sqlite3 that can't be loaded is not retryable, and the message has the command", () => {
+  const refusal = {
     code: "ERR_UNAVAILABLE",
     retryable: false,
     message: expect.stringContaining("npm rebuild better-sqlite3"),
+  };
+
+  it("without what its install script compiles", () => {
+    const error = new Error("Could not locate the bindings file. Tried:\n → build/better_sqlite3.node");
+    expect(toStoreError(error)).toMatchObject(refusal);
+  });
+
+  it("compiled for another Node", () => {
+    const binary = join(folder, "better_sqlite3.node");
+    writeFileSync(binary, "of another Node");
+    let error: unknown;
+    try {
+      process.dlopen({ exports: {} }, binary);
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ code: "ERR_DLOPEN_FAILED" });
+    expect(toStoreError(error)).toMatchObject(refusal);
   });
 });
 
@@ -279,3 +296,19 @@ it.each([
     expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }),
   );
 });
+
+it.each([
+  ["a knex handle", Object.assign(() => {}, { client: {}, raw: () => {} }), "knex"],
+  ["a drizzle handle", { $client: {}, select: () => {} }, "the driver's own handle"],
+  ["a database that is closed", closedDatabase(), "Open it first"],
+])("%s is refused, and the message says what to do", (_name, database, advice) => {
+  const make = () => new SqliteTokenStore({ database } as never);
+  expect(make).toThrowError(expect.objectContaining({ code: "ERR_INVALID_OPTIONS" }));
+  expect(make).toThrowError(advice);
+});
+
+function closedDatabase(): unknown {
+  const database = openDatabase(":memory:");
+  database.close();
+  return database;
+}

@@ -11,20 +11,16 @@ export {
   type SqlTables,
   type SqlValue,
 } from "./dialect.js";
+export { codeOrMessage, type ServerCodes, type SqlErrorRule, serverRules } from "./error-rules.js";
 export {
   type CheckedPoolOptions,
   checkPoolOptions,
   type DriverRules,
   type SqlPoolOptions,
 } from "./pool-options.js";
-export {
-  CLIENT_RULES,
-  goodbye,
-  PooledConnection,
-  type SqlErrorRule,
-  type SqlPool,
-  type SqlSession,
-} from "./pooled-connection.js";
-export { checkSchemaComment, schemaComment } from "./schema-comment.js";
+export { PooledBackend, type PooledBackendSettings } from "./pooled-backend.js";
+export { PooledConnection, type SqlPool, type SqlSession } from "./pooled-connection.js";
+export { checkSchemaComment, missingTables, schemaComment } from "./schema.js";
+export { type ClosingSocket, Sockets } from "./sockets.js";
 export { SqlBackend, type SqlBackendSettings } from "./sql-backend.js";
 export { SqlLeases } from "./sql-leases.js";

@@ -7,6 +7,9 @@ import {
   type PersistentStoreOptions,
 } from "../options.js";
 
+/** The longest attempt to connect, in milliseconds: a proxy may accept connections that nobody answers. */
+const MAX_CONNECT_MS = 5000;
+
 /** The options of a store on a server: a `url`, or a `pool` of its driver. */
 export interface SqlPoolOptions<Pool, ClientOptions> extends PersistentStoreOptions {
   /** Where the server is, with user, password and database. The store makes a pool, and closes it. */
@@ -45,6 +48,8 @@ export interface CheckedPoolOptions<Pool, ClientOptions> extends CheckedStoreOpt
   readonly url: URL | undefined;
   /** For the pool that the store makes. */
   readonly clientOptions: ClientOptions | undefined;
+  /** How long an attempt to connect may take, in milliseconds. */
+  readonly connectTimeoutMs: number;
   /** Whether missing tables are created. */
   readonly createTables: boolean;
   /** Values that no error may show. */
@@ -67,7 +72,11 @@ export function checkPoolOptions<Pool, ClientOptions extends object>(
   const common = checkStoreOptions(options, ["open", "url", "pool", "clientOptions", "createTables", ...own]);
   const { url, pool, clientOptions, createTables = true } = options;
   if (typeof createTables !== "boolean") throw invalidOption("createTables must be true or false.");
-  const rest = { ...common, createTables: createTables && common.open === "create" };
+  const rest = {
+    ...common,
+    connectTimeoutMs: Math.min(common.timeoutMs, MAX_CONNECT_MS),
+    createTables: createTables && common.open === "create",
+  };
   if (pool !== undefined) {
     if (url !== undefined || clientOptions !== undefined) {
       throw invalidOption("Give a pool, or a url and its clientOptions, not both.");

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Deadline } from "../deadline.js";
-import { type ErrorRule, isTokenStoreError, type TokenStoreError, translateError } from "../errors.js";
+import { isTokenStoreError, type TokenStoreError, translateError } from "../errors.js";
 import type { SqlConnection, SqlResult, SqlStatement } from "./dialect.js";
+import type { SqlErrorRule } from "./error-rules.js";
 
 /** The longest pause before a statement or a connection is tried again, in milliseconds. */
 const MAX_PAUSE_MS = 100;
-/** How long a server may take to say goodbye, in milliseconds. */
-const GOODBYE_MS = 1000;
 const NONE_FREE = "no connection of the pool became free in time";
 
 /** A connection that was taken from a pool for one statement. */
@@ -24,34 +23,6 @@ export interface SqlSession {
   release(isBroken: boolean): void;
 }
 
-/** What an error of a server's means. */
-export interface SqlErrorRule extends ErrorRule {
-  /**
-   * For an error that shows that nothing was applied: the same statement may succeed in a moment, on any connection
-   * (`again`), or on a new one alone (`elsewhere`), as after a failover.
-   */
-  readonly retry?: "again" | "elsewhere";
-}
-
-/** What the errors of Node mean, whatever the driver. */
-export const CLIENT_RULES: readonly SqlErrorRule[] = [
-  {
-    codes: /^ERR_TLS_CERT_ALTNAME_INVALID$/,
-    code: "ERR_INVALID_OPTIONS",
-    message: "the server's certificate is for another host. Connect to a host that it names.",
-  },
-  {
-    codes: /CERT|UNABLE_TO_|^ERR_(TLS|SSL|OSSL)/,
-    code: "ERR_INVALID_OPTIONS",
-    message: "the server's certificate was refused. Give the CA that signed it in clientOptions.ssl.ca.",
-  },
-  {
-    codes: /^ERR_(SOCKET_BAD_PORT|INVALID_ARG|OUT_OF_RANGE)/,
-    code: "ERR_INVALID_OPTIONS",
-    message: "the driver refuses its options. Check the url and clientOptions.",
-  },
-];
-
 /** A pool of a driver's connections. */
 export interface SqlPool {
   /**
@@ -67,6 +38,8 @@ export interface SqlPool {
    * @returns its code
    */
   codeOf(error: unknown): string;
+  /** Ends the pool, if the store made it; a frozen server can't hold it up. */
+  end(): Promise<void>;
 }
 
 /**
@@ -167,18 +140,6 @@ export class PooledConnection implements SqlConnection {
     const code = this.#pool.codeOf(error);
     return this.#pool.rules.find(({ codes }) => codes.test(code));
   }
-}
-
-/**
- * Waits until a pool has ended, but not for a server that is frozen or for a connection that is broken already: the
- * caller cuts what is left.
- * @param ended settles when every connection is closed
- */
-export async function goodbye(ended: Promise<unknown>): Promise<void> {
-  const over = new AbortController();
-  const limit = sleep(GOODBYE_MS, undefined, { signal: over.signal }).catch(() => {});
-  await Promise.race([ended.catch(() => {}), limit]);
-  over.abort();
 }
 
 /** What `work` settles with, unless the deadline ends first. */

@@ -29,3 +29,17 @@ export function checkSchemaComment(backend: string, table: string, comment: stri
           `${version}. It was left as it is. Update @tokenkeep/${backend}.`,
   );
 }
+
+/**
+ * The error for tables that are missing and may not be created.
+ * @param backend the backend's name, for the message
+ * @param statements what creates them
+ * @returns an error `ERR_SCHEMA`, to be thrown
+ */
+export function missingTables(backend: string, statements: readonly string[]): TokenStoreError {
+  const ddl = statements.map((statement) => `${statement};`).join("\n\n");
+  return new TokenStoreError(
+    "ERR_SCHEMA",
+    `${backend}: the tables are missing, and may not be created. Run:\n\n${ddl}`,
+  );
+}
