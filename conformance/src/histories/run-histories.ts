@@ -74,6 +74,8 @@ const CALLERS = 4;
 const BETWEEN_MS = 1500;
 /** The longest time for which a process is stopped. */
 const STOPPED_MS = 1500;
+/** The longest time without a restart of the server: chance alone may leave it out for minutes. */
+const WITHOUT_RESTART_MS = 60_000;
 
 /**
  * Makes random calls from several processes while the module's disruptions run and processes are killed, and checks
@@ -118,6 +120,7 @@ class Run {
   #rounds = 0;
   #madeForMs = 0;
   #checkedForMs = 0;
+  #restartedAt = now();
   /** Deletions of everything that may still be applied in the next round. */
   #late: Operation[] = [];
   // Of the round:
@@ -197,8 +200,10 @@ class Run {
     const worker = this.#random.of(this.#workers);
     if (worker === undefined) return;
     const kind = this.#random.below(restart === undefined ? 10 : 11);
-    if (kind === 10 && restart !== undefined) {
+    const isDue = kind === 10 || now() - this.#restartedAt > WITHOUT_RESTART_MS;
+    if (restart !== undefined && isDue) {
       await this.#during("restart of the server", undefined, async () => restart());
+      this.#restartedAt = now();
     } else if (kind < 4 && process.platform !== "win32") {
       await this.#during("SIGSTOP", worker.number, async () => {
         await worker.child.kill("SIGSTOP");
