@@ -3,6 +3,9 @@
 // history is read event by event. At each moment there is a set of configurations: what the records may be, and which
 // of the calls under way have taken effect. A call that ends must have taken effect in every configuration that is
 // left; if none is left, no order explains its result.
+//
+// A failover takes what was written shortly before, where the server may lose it: it is a call like any other, which may
+// bring back any state of shortly before.
 import { isUncertain, type Operation, saysNothing } from "./operation.js";
 import { apply, isSame, State } from "./state.js";
 
@@ -11,6 +14,24 @@ interface Configuration {
   readonly state: State;
   /** In ascending order, so that equal sets have equal text. */
   readonly applied: readonly number[];
+  /** The acknowledged writes that a failover took. */
+  readonly lost: readonly Operation[];
+  /** The write that made this state, and what was there until then. */
+  readonly last?: Step;
+}
+
+interface Step {
+  readonly call: Operation;
+  readonly before: Configuration;
+  /** No later than this. */
+  readonly at: number;
+}
+
+/** What a search finds. */
+export interface Linearized {
+  readonly anomaly?: Anomaly;
+  /** The acknowledged writes that failovers must have taken, at their fewest. */
+  readonly lost: readonly Operation[];
 }
 
 /** A result that no order of the calls explains. */
@@ -28,6 +49,9 @@ export interface Anomaly {
 /** More configurations than this at one moment: the search gives up. */
 const MOST = 200_000;
 
+/** For how long before a failover a write may have reached the old master alone. */
+export const LAG_MS = 5000;
+
 /** The search was given up, so that it does not take hours. */
 export class Undecided extends Error {
   override readonly name = "Undecided";
@@ -36,16 +60,28 @@ export class Undecided extends Error {
 /**
  * Checks the calls that concern one group.
  * @param calls in any order
- * @returns the first anomaly, at its shortest
+ * @returns the first anomaly, at its shortest, and what failovers took
  * @throws Undecided if there are too many possible orders
  */
-export function linearize(calls: readonly Operation[]): Anomaly | undefined {
+export function linearize(calls: readonly Operation[]): Linearized {
+  const start: Moment = {
+    configurations: [{ state: new State([]), applied: [], lost: [] }],
+    pending: new Map(),
+  };
+  // Most histories need no failover to explain them.
+  const steady = eventsOf(calls.filter((call) => !isFailover(call)));
+  if (search(steady, start, "quick").unexplained === undefined) return { lost: [] };
   const events = eventsOf(calls);
-  const start: Moment = { configurations: [{ state: new State([]), applied: [] }], pending: new Map() };
-  // The quick search may miss an order, though hardly ever: then the thorough one finds it.
-  if (search(events, start, { isQuick: true }) === undefined) return undefined;
-  const unexplained = search(events, start);
-  return unexplained && shorten(unexplained, events, start);
+  for (const effort of ["careful", "exhaustive"] as const) {
+    const { unexplained, configurations } = search(events, start, effort);
+    if (unexplained === undefined) return { lost: fewestLost(configurations) };
+    if (effort === "exhaustive") return { anomaly: shorten(unexplained, events, start), lost: [] };
+  }
+  return { lost: [] };
+}
+
+function fewestLost(configurations: readonly Configuration[]): readonly Operation[] {
+  return configurations.map(({ lost }) => lost).sort((a, b) => a.length - b.length)[0] ?? [];
 }
 
 /** Everything that is known at one moment: what came before makes no difference any more. */
@@ -55,26 +91,33 @@ interface Moment {
   readonly pending: ReadonlyMap<number, Operation>;
 }
 
-interface SearchOptions {
-  /** Whether to leave out orders that hardly ever make a difference. */
-  readonly isQuick?: boolean;
-  /** Called before each event. */
-  readonly onMoment?: (next: Event, moment: Moment) => void;
+/**
+ * How many orders are tried. Hardly ever does a history need more than the quick ones:
+ * - careful: an unknown write may also have been applied at its last moment, where no other call noticed,
+ * - exhaustive: the same, after any of the others under way.
+ */
+type Effort = "quick" | "careful" | "exhaustive";
+
+/** How a search ended: with the call that nothing explains, or with what may be stored then. */
+interface Found {
+  readonly unexplained?: Operation;
+  readonly configurations: readonly Configuration[];
 }
 
 /**
  * Reads events until no configuration is left.
- * @returns the call whose end it was, or undefined if there always was one
+ * @param onMoment called before each event
  */
 function search(
   events: readonly Event[],
   start: Moment,
-  { isQuick = false, onMoment }: SearchOptions = {},
-): Operation | undefined {
+  effort: Effort,
+  onMoment?: (next: Event, moment: Moment) => void,
+): Found {
   const pending = new Map(start.pending);
   let configurations = start.configurations;
   for (const event of events) {
-    const { index, call, isEnd } = event;
+    const { index, call, isEnd, at } = event;
     onMoment?.(event, { configurations, pending });
     if (!isEnd) {
       pending.set(index, call);
@@ -82,28 +125,39 @@ function search(
         configurations = unique(configurations.map((one) => observe(one, [[index, call]])));
       continue;
     }
-    if (!isUncertain(call)) configurations = applyOne(configurations, index, pending, isQuick);
-    if (configurations.length === 0) return call;
+    if (!isUncertain(call)) configurations = applyOne(configurations, index, { pending, at, effort });
+    else if (effort === "exhaustive") {
+      configurations = [...configurations, ...applyOne(configurations, index, { pending, at, effort })];
+    } else if (effort === "careful") {
+      configurations = [
+        ...configurations,
+        ...configurations.flatMap((one) => outcomes(one, index, call, { pending, at })),
+      ];
+    }
+    if (configurations.length === 0) return { unexplained: call, configurations };
     pending.delete(index);
     configurations = unique(
-      configurations.map(({ state, applied }) => ({
-        state,
-        applied: applied.filter((one) => one !== index),
-      })),
+      configurations.map((one) => ({ ...one, applied: one.applied.filter((other) => other !== index) })),
     );
   }
-  return undefined;
+  return { configurations };
+}
+
+/** The calls under way when a call ends. */
+interface Now {
+  readonly pending: ReadonlyMap<number, Operation>;
+  readonly at: number;
 }
 
 /** The configurations in which this call has taken effect, after any of the others under way. */
 function applyOne(
   configurations: readonly Configuration[],
   index: number,
-  pending: ReadonlyMap<number, Operation>,
-  isQuick: boolean,
+  now: Now & { readonly effort: Effort },
 ): Configuration[] {
+  const { pending, effort } = now;
   const wanted = pending.get(index);
-  const isSettled = isQuick && wanted !== undefined && returnsRecord(wanted);
+  const isSettled = effort === "quick" && wanted !== undefined && returnsRecord(wanted);
   const seen = new Set<string>();
   const done: Configuration[] = [];
   const open = [...configurations];
@@ -120,13 +174,48 @@ function applyOne(
     // come later as well.
     const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
     for (const [other, call] of pending) {
-      if (one.applied.includes(other) || (isQuiet && isUncertain(call))) continue;
-      const state = apply(call, one.state);
-      if (state === undefined || (state === one.state && isUncertain(call))) continue;
-      open.push(observe({ state, applied: insert(one.applied, other) }, pending));
+      if (isQuiet && isUncertain(call)) continue;
+      open.push(...outcomes(one, other, call, now));
     }
   }
   return done;
+}
+
+/** What becomes of a configuration if this call takes effect next; empty if it can't, or changes nothing that matters. */
+function outcomes(one: Configuration, index: number, call: Operation, now: Now): Configuration[] {
+  if (one.applied.includes(index)) return [];
+  if (isFailover(call)) return failovers(one, index, call, now);
+  const state = apply(call, one.state);
+  if (state === undefined || (state === one.state && isUncertain(call))) return [];
+  const applied = insert(one.applied, index);
+  const last = state === one.state ? one.last : { call, before: one, at: now.at };
+  return [observe({ state, applied, lost: one.lost, ...(last && { last }) }, now.pending)];
+}
+
+/** What a failover may bring back: the states that were replaced not long before it. */
+function failovers(one: Configuration, index: number, call: Operation, { pending }: Now): Configuration[] {
+  const results: Configuration[] = [];
+  const taken: Operation[] = [];
+  for (let step = one.last; step !== undefined && step.at >= call.from - LAG_MS; step = step.before.last) {
+    const { before } = step;
+    if (!isUncertain(step.call)) taken.push(step.call);
+    const result = (isKept: (index: number, call: Operation) => boolean): Configuration => {
+      const kept = [...pending].filter(([other, call]) => one.applied.includes(other) && isKept(other, call));
+      const again = [...pending.values()].filter((other) => !kept.some(([, call]) => call === other));
+      const applied = insert(
+        kept.map(([other]) => other),
+        index,
+      );
+      const lost = [...one.lost, ...taken.filter((write) => !again.includes(write))];
+      return observe({ ...before, applied, lost }, pending);
+    };
+    // Of the calls under way, the old master has answered all, or the new one is asked again to write what it lost.
+    results.push(
+      result(() => true),
+      result((other, call) => before.applied.includes(other) || !mayWrite(call)),
+    );
+  }
+  return results;
 }
 
 /** Counts every read and refusal as done whose result fits: since they change nothing, no order is missed. */
@@ -136,7 +225,7 @@ function observe(one: Configuration, pending: Iterable<readonly [number, Operati
     if (applied.includes(index) || mayWrite(call)) continue;
     if (apply(call, one.state) !== undefined) applied = insert(applied, index);
   }
-  return applied === one.applied ? one : { state: one.state, applied };
+  return applied === one.applied ? one : { ...one, applied };
 }
 
 function insert(sorted: readonly number[], value: number): number[] {
@@ -147,8 +236,8 @@ function unique(configurations: readonly Configuration[]): Configuration[] {
   return [...new Map(configurations.map((one) => [keyOf(one), one])).values()];
 }
 
-function keyOf({ state, applied }: Configuration): string {
-  return `${applied.join()} ${state.key}`;
+function keyOf({ state, applied, lost }: Configuration): string {
+  return `${applied.join()} ${lost.length} ${state.key}`;
 }
 
 interface Event {
@@ -179,14 +268,14 @@ function shorten(unexplained: Operation, events: readonly Event[], start: Moment
     moment = { configurations: now.configurations, pending: new Map(now.pending) };
     later = events.slice(events.indexOf(next));
   };
-  search(events, start, { onMoment });
+  search(events, start, "exhaustive", onMoment);
   const needed = new Map(moment.pending);
   for (const { index, call, at } of later) if (at <= unexplained.to) needed.set(index, call);
   for (const [index, call] of needed) {
     if (call === unexplained || mayWrite(call)) continue;
     const pending = new Map([...moment.pending].filter(([other]) => other !== index));
     const rest = later.filter((event) => event.index !== index);
-    if (search(rest, { ...moment, pending }) !== unexplained) continue;
+    if (search(rest, { ...moment, pending }, "exhaustive").unexplained !== unexplained) continue;
     needed.delete(index);
     moment = { ...moment, pending };
     later = rest;
@@ -215,6 +304,10 @@ function writersOf(states: readonly State[], events: readonly Event[]): Operatio
 
 function returnsRecord({ outcome }: Operation): boolean {
   return outcome !== undefined && "value" in outcome && outcome.value !== null;
+}
+
+function isFailover({ action }: Operation): boolean {
+  return action.method === "failover";
 }
 
 /** Without a find or a refusal, the other calls keep their meaning. Without a write they do not. */

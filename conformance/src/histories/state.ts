@@ -1,7 +1,7 @@
 // The records of one group, as the checker assumes them, and what each call makes of them. The rules are the model's.
 import type { TokenInput } from "@tokenkeep/core";
 import { Model, type ModelRecord, type Saved } from "../model.js";
-import type { Operation, RecordAction, Value } from "./operation.js";
+import type { Failover, Operation, RecordAction, Value } from "./operation.js";
 
 /** What a group holds. Never changed: a call makes another one. */
 export class State {
@@ -54,7 +54,7 @@ export function apply({ action, outcome }: Operation, state: State): State | und
   return changed.key === state.key ? state : changed;
 }
 
-function perform(model: Model, action: RecordAction): Saved | null {
+function perform(model: Model, action: RecordAction | Failover): Saved | null {
   switch (action.method) {
     case "findToken":
       return model.find(action.query) ?? null;
@@ -72,6 +72,8 @@ function perform(model: Model, action: RecordAction): Saved | null {
     }
     case "deleteTokens":
       model.records = [];
+      return null;
+    case "failover": // needs to know what was there before: see `linearize`
       return null;
   }
 }

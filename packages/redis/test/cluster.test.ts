@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeOn } from "@tokenkeep/test-servers";
+import { describeOn, KINDS, startCluster } from "@tokenkeep/test-servers";
 import { Cluster } from "ioredis";
 import { afterAll, expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { keysIn } from "../src/schema.js";
 import { errorOf, freshNamespace } from "./support/helpers.js";
 import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
-import { KINDS, startCluster } from "./support/topology.js";
 
 for (const kind of KINDS) {
   await describeOn(

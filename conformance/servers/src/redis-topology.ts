@@ -1,11 +1,12 @@
-import { type ServerName, startContainer, type TestServer } from "@tokenkeep/test-servers";
 import type { NatMap } from "ioredis";
 import { type StartedTestContainer, Wait } from "testcontainers";
+import { type ServerName, startContainer, type TestServer } from "./servers.js";
 
 /** Each has `redis-server` and `redis-cli`, under these names. */
 const IMAGES = { redis: "redis:8", valkey: "valkey/valkey:9" } as const;
-export type ServerKind = keyof typeof IMAGES & ServerName;
-export const KINDS: readonly ServerKind[] = ["redis", "valkey"];
+export type RedisKind = keyof typeof IMAGES & ServerName;
+/** Redis and Valkey. */
+export const KINDS: readonly RedisKind[] = ["redis", "valkey"];
 
 /** Several servers in one container, each at its own port. */
 export interface Topology extends TestServer {
@@ -19,7 +20,7 @@ export interface Topology extends TestServer {
 }
 
 /** Six nodes: three masters, each with a replica. */
-export async function startCluster(kind: ServerKind): Promise<Topology> {
+export async function startCluster(kind: RedisKind): Promise<Topology> {
   const ports = [7001, 7002, 7003, 7004, 7005, 7006];
   const server =
     "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes";
@@ -37,7 +38,7 @@ export async function startCluster(kind: ServerKind): Promise<Topology> {
 }
 
 /** A master with two replicas, and three Sentinels that watch it as `tokens`. */
-export async function startSentinels(kind: ServerKind): Promise<Topology> {
+export async function startSentinels(kind: RedisKind): Promise<Topology> {
   const servers = [7001, 7002, 7003];
   const sentinels = [7101, 7102, 7103];
   const script = [
@@ -53,7 +54,7 @@ export async function startSentinels(kind: ServerKind): Promise<Topology> {
 }
 
 /** A container with ports at which no servers run yet. */
-export async function startBare(kind: ServerKind, ports: number[]): Promise<Topology> {
+export async function startBare(kind: RedisKind, ports: number[]): Promise<Topology> {
   return start(IMAGES[kind], "echo all is ready; sleep infinity", ports, ports);
 }
 
