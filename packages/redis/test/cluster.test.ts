@@ -113,12 +113,7 @@ for (const kind of KINDS) {
         const { acknowledged } = await saveThrough(store, timeoutMs, {
           happens: () => killServer(topology, killed),
           isOver: async () => ![0, killed].includes(await masterOf(namespace, witness)),
-          comeBack: async () => {
-            await run(
-              `redis-server --port ${killed} --dir /data/${killed} --bind 0.0.0.0 --protected-mode no ` +
-                "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes",
-            );
-          },
+          comeBack: () => topology.startAgain(killed, witness),
         });
         expect(await lostOf(store, acknowledged)).toEqual([]);
       });

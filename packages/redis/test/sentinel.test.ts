@@ -40,12 +40,7 @@ for (const kind of KINDS) {
         const { acknowledged } = await saveThrough(store, timeoutMs, {
           happens: () => killServer(topology, killed),
           isOver: async () => (await masterPort()) !== killed,
-          comeBack: async () => {
-            await run(
-              `redis-server --port ${killed} --dir /data/${killed} --bind 0.0.0.0 --protected-mode no ` +
-                `--appendonly yes --save '' --daemonize yes --replicaof 127.0.0.1 ${await masterPort()}`,
-            );
-          },
+          comeBack: async () => topology.startAgain(killed, await masterPort()),
         });
         expect(await lostOf(store, acknowledged)).toEqual([]);
         expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(fence);
