@@ -32,13 +32,17 @@ export function failoverOf({ ports, run, startAgain }) {
   const masterIn = (found) =>
     found.filter(({ role }) => role === "master").sort((a, b) => b.records - a.records)[0];
 
-  return async () => {
-    const found = await until("all servers are there, and replicas are in sync", async () => {
+  const untilInSync = () =>
+    until("all servers are there, and replicas are in sync", async () => {
       const all = await servers();
-      return all.length === ports.length && all.every(({ role, isInSync }) => role === "master" || isInSync)
-        ? all
-        : undefined;
+      const isWhole = all.length === ports.length;
+      return isWhole && all.every(({ role, isInSync }) => role === "master" || isInSync) ? all : undefined;
     });
+
+  // In sync as a rule before the next failover begins: what a failover may take is to be known as exactly as it can be.
+  let whole = untilInSync();
+  return async () => {
+    const found = await whole;
     const killed = masterIn(found);
     const replicas = found.filter(({ role }) => role === "slave");
     const setPassword = (password) =>
@@ -54,7 +58,8 @@ export function failoverOf({ ports, run, startAgain }) {
       const one = masterIn((await servers()).filter(({ port }) => port !== killed.port));
       return one !== undefined && one.records > 0 ? one : undefined;
     });
-    await startAgain(killed.port, master.port);
+    whole = startAgain(killed.port, master.port).then(untilInSync);
+    whole.catch(() => {}); // the next failover reports it
   };
 }
 

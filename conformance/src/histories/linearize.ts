@@ -16,15 +16,16 @@ interface Configuration {
   readonly applied: readonly number[];
   /** The acknowledged writes that a failover took. */
   readonly lost: readonly Operation[];
-  /** The write that made this state, and what was there until then. */
-  readonly last?: Step;
+  /** What was there not long before a failover, on every way to this configuration. */
+  readonly past: readonly Past[];
 }
 
-interface Step {
-  readonly call: Operation;
-  readonly before: Configuration;
-  /** No later than this. */
-  readonly at: number;
+/** A configuration that a failover may bring back. */
+interface Past {
+  readonly state: State;
+  readonly applied: readonly number[];
+  /** The acknowledged writes since. */
+  readonly since: readonly Operation[];
 }
 
 /** What a search finds. */
@@ -50,7 +51,7 @@ export interface Anomaly {
 const MOST = 200_000;
 
 /** For how long before a failover a write may have reached the old master alone. */
-export const LAG_MS = 5000;
+export const LAG_MS = 2000;
 
 /** The search was given up, so that it does not take hours. */
 export class Undecided extends Error {
@@ -65,7 +66,7 @@ export class Undecided extends Error {
  */
 export function linearize(calls: readonly Operation[]): Linearized {
   const start: Moment = {
-    configurations: [{ state: new State([]), applied: [], lost: [] }],
+    configurations: [{ state: new State([]), applied: [], lost: [], past: [] }],
     pending: new Map(),
   };
   // Most histories need no failover to explain them.
@@ -93,7 +94,8 @@ interface Moment {
 
 /**
  * How many orders are tried. Hardly ever does a history need more than the quick ones:
- * - careful: an unknown write may also have been applied at its last moment, where no other call noticed,
+ * - careful: an unknown write may also have been applied at its last moment, where no other call noticed, and a
+ *   failover may have come first of the calls under way,
  * - exhaustive: the same, after any of the others under way.
  */
 type Effort = "quick" | "careful" | "exhaustive";
@@ -116,8 +118,11 @@ function search(
 ): Found {
   const pending = new Map(start.pending);
   let configurations = start.configurations;
+  const failovers = events.map(({ call }) => call).filter(isFailover);
   for (const event of events) {
     const { index, call, isEnd, at } = event;
+    const mayGoBack = failovers.some(({ from, to }) => from - LAG_MS <= at && at <= to);
+    const now = { pending, mayGoBack };
     onMoment?.(event, { configurations, pending });
     if (!isEnd) {
       pending.set(index, call);
@@ -125,13 +130,13 @@ function search(
         configurations = unique(configurations.map((one) => observe(one, [[index, call]])));
       continue;
     }
-    if (!isUncertain(call)) configurations = applyOne(configurations, index, { pending, at, effort });
+    if (!isUncertain(call)) configurations = applyOne(configurations, index, now, effort);
     else if (effort === "exhaustive") {
-      configurations = [...configurations, ...applyOne(configurations, index, { pending, at, effort })];
+      configurations = [...configurations, ...applyOne(configurations, index, now, effort)];
     } else if (effort === "careful") {
       configurations = [
         ...configurations,
-        ...configurations.flatMap((one) => outcomes(one, index, call, { pending, at })),
+        ...configurations.flatMap((one) => outcomes(one, index, call, now)),
       ];
     }
     if (configurations.length === 0) return { unexplained: call, configurations };
@@ -143,39 +148,59 @@ function search(
   return { configurations };
 }
 
-/** The calls under way when a call ends. */
+/** What matters at a moment apart from the configurations. */
 interface Now {
   readonly pending: ReadonlyMap<number, Operation>;
-  readonly at: number;
+  /** Whether a failover may undo what happens now. */
+  readonly mayGoBack: boolean;
 }
 
 /** The configurations in which this call has taken effect, after any of the others under way. */
 function applyOne(
   configurations: readonly Configuration[],
   index: number,
-  now: Now & { readonly effort: Effort },
+  now: Now,
+  effort: Effort,
 ): Configuration[] {
-  const { pending, effort } = now;
+  const { pending } = now;
   const wanted = pending.get(index);
   const isSettled = effort === "quick" && wanted !== undefined && returnsRecord(wanted);
   const seen = new Set<string>();
   const done: Configuration[] = [];
-  const open = [...configurations];
-  for (let one = open.pop(); one !== undefined; one = open.pop()) {
-    const key = keyOf(one);
-    if (seen.has(key)) continue;
-    seen.add(key);
-    if (seen.size > MOST) throw new Undecided(`There are more than ${MOST} possible orders.`);
-    if (one.applied.includes(index)) {
-      done.push(one);
-      continue;
-    }
-    // Where the call's record is as its result says, no unknown write of it came before, and those of other records may
-    // come later as well.
-    const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
+  // Fewest calls first: what two ways lead to is gone on from once, with the past of both.
+  const open = new Map<number, Configuration[]>();
+  const add = (one: Configuration): void => {
+    const { length } = one.applied;
+    const same = open.get(length);
+    if (same === undefined) open.set(length, [one]);
+    else same.push(one);
+  };
+  configurations.forEach(add);
+  if (effort === "careful") {
     for (const [other, call] of pending) {
-      if (isQuiet && isUncertain(call)) continue;
-      open.push(...outcomes(one, other, call, now));
+      if (isFailover(call)) configurations.flatMap((one) => outcomes(one, other, call, now)).forEach(add);
+    }
+  }
+  while (open.size > 0) {
+    const length = Math.min(...open.keys());
+    const level = unique(open.get(length) ?? []);
+    open.delete(length);
+    for (const one of level) {
+      const key = keyOf(one);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      if (seen.size > MOST) throw new Undecided(`There are more than ${MOST} possible orders.`);
+      if (one.applied.includes(index)) {
+        done.push(one);
+        continue;
+      }
+      // Where the call's record is as its result says, no unknown write of it came before, and those of other records
+      // may come later as well.
+      const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
+      for (const [other, call] of pending) {
+        if ((isQuiet && isUncertain(call)) || (effort === "careful" && isFailover(call))) continue;
+        outcomes(one, other, call, now).forEach(add);
+      }
     }
   }
   return done;
@@ -183,39 +208,40 @@ function applyOne(
 
 /** What becomes of a configuration if this call takes effect next; empty if it can't, or changes nothing that matters. */
 function outcomes(one: Configuration, index: number, call: Operation, now: Now): Configuration[] {
+  const { pending, mayGoBack } = now;
   if (one.applied.includes(index)) return [];
-  if (isFailover(call)) return failovers(one, index, call, now);
+  if (isFailover(call)) return one.past.flatMap((past) => wentBack(one, past, index, pending));
   const state = apply(call, one.state);
   if (state === undefined || (state === one.state && isUncertain(call))) return [];
   const applied = insert(one.applied, index);
-  const last = state === one.state ? one.last : { call, before: one, at: now.at };
-  return [observe({ state, applied, lost: one.lost, ...(last && { last }) }, now.pending)];
+  const past = state === one.state ? one.past : mayGoBack ? pastAfter(one, call) : [];
+  return [observe({ state, applied, lost: one.lost, past }, pending)];
 }
 
-/** What a failover may bring back: the states that were replaced not long before it. */
-function failovers(one: Configuration, index: number, call: Operation, { pending }: Now): Configuration[] {
-  const results: Configuration[] = [];
-  const taken: Operation[] = [];
-  for (let step = one.last; step !== undefined && step.at >= call.from - LAG_MS; step = step.before.last) {
-    const { before } = step;
-    if (!isUncertain(step.call)) taken.push(step.call);
-    const result = (isKept: (index: number, call: Operation) => boolean): Configuration => {
-      const kept = [...pending].filter(([other, call]) => one.applied.includes(other) && isKept(other, call));
-      const again = [...pending.values()].filter((other) => !kept.some(([, call]) => call === other));
-      const applied = insert(
-        kept.map(([other]) => other),
-        index,
-      );
-      const lost = [...one.lost, ...taken.filter((write) => !again.includes(write))];
-      return observe({ ...before, applied, lost }, pending);
-    };
-    // Of the calls under way, the old master has answered all, or the new one is asked again to write what it lost.
-    results.push(
-      result(() => true),
-      result((other, call) => before.applied.includes(other) || !mayWrite(call)),
+function pastAfter({ state, applied, past }: Configuration, call: Operation): Past[] {
+  const writes = isUncertain(call) ? [] : [call];
+  const earlier = past.map((one) => ({ ...one, since: [...one.since, ...writes] }));
+  return [...earlier, { state, applied, since: writes }];
+}
+
+/** After a failover. Of the calls under way, the old master has answered all, or the new one gets the writes that it lost. */
+function wentBack(
+  one: Configuration,
+  past: Past,
+  index: number,
+  pending: ReadonlyMap<number, Operation>,
+): Configuration[] {
+  const answered = [...pending].filter(([other]) => one.applied.includes(other));
+  const kept = answered.filter(([other, call]) => past.applied.includes(other) || !mayWrite(call));
+  return [answered, kept].map((calls) => {
+    const again = answered.filter((entry) => !calls.includes(entry)).map(([, call]) => call);
+    const applied = insert(
+      calls.map(([other]) => other),
+      index,
     );
-  }
-  return results;
+    const lost = [...one.lost, ...past.since.filter((write) => !again.includes(write))];
+    return observe({ state: past.state, applied, lost, past: [] }, pending);
+  });
 }
 
 /** Counts every read and refusal as done whose result fits: since they change nothing, no order is missed. */
@@ -233,7 +259,24 @@ function insert(sorted: readonly number[], value: number): number[] {
 }
 
 function unique(configurations: readonly Configuration[]): Configuration[] {
-  return [...new Map(configurations.map((one) => [keyOf(one), one])).values()];
+  const byKey = new Map<string, Configuration>();
+  for (const one of configurations) {
+    const key = keyOf(one);
+    const other = byKey.get(key);
+    const past = other === undefined ? one.past : merged(one.past, other.past);
+    byKey.set(key, past === one.past ? one : { ...one, past });
+  }
+  return [...byKey.values()];
+}
+
+function merged(some: readonly Past[], others: readonly Past[]): readonly Past[] {
+  if (others.length === 0 || some === others) return some;
+  const byKey = new Map<string, Past>();
+  for (const past of [...some, ...others]) {
+    const key = `${past.applied.join()} ${past.since.length} ${past.state.key}`;
+    byKey.set(key, past);
+  }
+  return [...byKey.values()];
 }
 
 function keyOf({ state, applied, lost }: Configuration): string {
