@@ -55,6 +55,13 @@ const save = (times: Times, accessToken: string, outcome?: Outcome | number): Op
     { method: "saveToken", token: { ...TOKEN, accessToken } },
     typeof outcome === "number" ? { value: record(outcome, accessToken) } : outcome,
   );
+/** The record of the user's other client. */
+const other = (accessToken: string): ModelRecord =>
+  record(1, accessToken, { id: "two", clientId: "B", refreshToken: null });
+const saveOther = (times: Times, accessToken: string): Operation => {
+  const token = { id: "two", userSignature: USER.userSignature, clientId: "B", accessToken };
+  return call(times, { method: "saveToken", token }, { value: other(accessToken) });
+};
 const saveIf = (times: Times, ifRevision: number, accessToken: string, outcome: Outcome): Operation =>
   call(times, { method: "saveToken", token: { ...TOKEN, accessToken }, ifRevision }, outcome);
 const find = (times: Times, value: ModelRecord | null): Operation =>
@@ -142,6 +149,12 @@ describe("good histories", () => {
       save([2, 3], "b", 2),
       copy([4, 5], record(1, "a"), { apiDomain: "d" }, { value: record(3, "b", { apiDomain: "d" }) }),
     ],
+    "a find by user alone returns either record": [
+      save([0, 1], "a", 1),
+      saveOther([2, 3], "b"),
+      findBy([4, 5], { userSignature: { name: "u" } }, record(1, "a")),
+      findBy([6, 7], { userSignature: { name: "u" } }, other("b")),
+    ],
     "everything deleted at once": [save([0, 1], "a", 1), clear([2, 3], DONE), find([4, 5], null)],
     "a read that failed says nothing": [
       save([0, 1], "a", 1),
@@ -225,6 +238,19 @@ describe("bad histories, and the result that has no explanation", () => {
       ],
       2,
     ],
+    "a find by user alone of an old version": [
+      [
+        save([0, 1], "a", 1),
+        saveOther([2, 3], "b"),
+        save([4, 5], "c", 2),
+        findBy([6, 7], { userSignature: { name: "u" } }, record(1, "a")),
+      ],
+      3,
+    ],
+    "a find by user alone that finds nothing": [
+      [save([0, 1], "a", 1), findBy([2, 3], { userSignature: { name: "u" } }, null)],
+      1,
+    ],
     "everything deleted, but not quite": [
       [save([0, 1], "a", 1), clear([2, 3], DONE), find([4, 5], record(1, "a"))],
       2,
@@ -285,7 +311,7 @@ describe("failovers", () => {
         failover(8, 9),
         save([10, 11], "c", 2),
       ],
-      [3, 1],
+      [1, 3],
     ],
     [
       "that took a save whose reply came later",
