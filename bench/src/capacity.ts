@@ -39,15 +39,15 @@ interface Subject {
 
 const SUBJECTS: Readonly<Record<string, Subject>> = {
   memory: {
-    open: () => new MemoryTokenStore(),
+    open: () => new MemoryTokenStore({ timeoutMs }),
     bytes: async () => heap(),
   },
   file: {
-    open: (at, name) => new FileTokenStore(join(at, `${name}.jsonl`)),
+    open: (at, name) => new FileTokenStore({ path: join(at, `${name}.jsonl`), timeoutMs }),
     bytes: async (at, name) => statSync(join(at, `${name}.jsonl`)).size,
   },
   sqlite: {
-    open: (at, name) => new SqliteTokenStore({ path: join(at, `${name}.db`) }),
+    open: (at, name) => new SqliteTokenStore({ path: join(at, `${name}.db`), timeoutMs }),
     async bytes(at, name) {
       const database = new Database(join(at, `${name}.db`), { readonly: true });
       const [pages, size] = ["page_count", "page_size"].map((of) => database.pragma(of, { simple: true }));
@@ -59,7 +59,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   mariadb: sql("mariadb"),
   postgres: {
     server: "postgres",
-    open: (at, name) => new PostgresTokenStore({ url: at, schema: name }),
+    open: (at, name) => new PostgresTokenStore({ url: at, schema: name, timeoutMs }),
     async bytes(at, name) {
       const client = new pg.Client(at);
       await client.connect();
@@ -81,7 +81,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
   ferretdb: {
     server: "ferretdb",
     part: 0.1,
-    open: (at, name) => new MongoTokenStore({ url: at, collection: name }),
+    open: (at, name) => new MongoTokenStore({ url: at, collection: name, timeoutMs }),
     async bytes(at, name) {
       const client = await new MongoClient(at).connect();
       const { totalSize } = await client.db().command({ collStats: name });
@@ -94,7 +94,7 @@ const SUBJECTS: Readonly<Record<string, Subject>> = {
 function sql(server: ServerName): Subject {
   return {
     server,
-    open: (at, name) => new MysqlTokenStore({ url: at, table: name }),
+    open: (at, name) => new MysqlTokenStore({ url: at, table: name, timeoutMs }),
     async bytes(at, name) {
       const connection = await createConnection(at);
       await connection.query("ANALYZE TABLE ??", [name]);
@@ -117,7 +117,7 @@ function sql(server: ServerName): Subject {
 function redis(server: ServerName): Subject {
   return {
     server,
-    open: (at, name) => new RedisTokenStore({ url: at, namespace: name }),
+    open: (at, name) => new RedisTokenStore({ url: at, namespace: name, timeoutMs }),
     async bytes(at) {
       const client = new Redis(at);
       const used = Number(/^used_memory:(\d+)/m.exec(await client.info("memory"))?.[1]);
@@ -133,6 +133,8 @@ function heap(): number {
   return process.memoryUsage().heapUsed;
 }
 
+/** On a busy machine, a garbage collection of a large heap alone may take longer than a call usually gets. */
+const timeoutMs = 120_000;
 /** Where a store on this machine is filled: in memory, since the disk's flushes are what takes long. */
 const FILLED_IN = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const SMALL = 100;
