@@ -1,6 +1,6 @@
 // Proof under fire: `pnpm soak --minutes 10 --backend mysql [--processes 6] [--seed N]`. Several processes make random
 // calls while their connections are disturbed, processes are killed and stopped, and the server is killed and
-// restarted. Then the history of all calls is checked. docs/soak.md explains the report.
+// restarted, or its master killed. Then the history of all calls is checked. docs/soak.md explains the report.
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { hasProblems, runHistories, textOfHistories } from "../conformance/dist/index.js";
+import { startCluster, startSentinels } from "../conformance/servers/dist/redis-topology.js";
 import { startContainer, startServer } from "../conformance/servers/dist/servers.js";
+import { failoverOf } from "./lib/failover.mjs";
 
 /** With the flags under which an acknowledged write is on the disk. */
 const DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
@@ -35,6 +37,17 @@ const BACKENDS = {
   redis: { folder: "redis", start: startRedis("redis:8"), port: 6379, variable: "REDIS_URL" },
   valkey: { folder: "redis", start: startRedis("valkey/valkey:9"), port: 6379, variable: "REDIS_URL" },
   ferretdb: { folder: "mongo", start: () => startServer("ferretdb"), port: 27017, variable: "MONGODB_URL" },
+  // Several servers, which tell each other's addresses: there can be no proxy in front of them.
+  "redis-cluster": {
+    folder: "redis",
+    start: () => startCluster("redis"),
+    target: ({ nodes, natMap }) => ({ nodes, options: { natMap } }),
+  },
+  "redis-sentinel": {
+    folder: "redis",
+    start: () => startSentinels("redis"),
+    target: ({ nodes, natMap }) => ({ sentinels: nodes, name: "tokens", natMap }),
+  },
 };
 
 const { values } = parseArgs({
@@ -44,6 +57,7 @@ const { values } = parseArgs({
     backend: { type: "string" },
     processes: { type: "string", default: "6" },
     seed: { type: "string" },
+    "wait-replicas": { type: "string" },
   },
 });
 const backend = BACKENDS[values.backend];
@@ -56,8 +70,14 @@ const folder = mkdtempSync(join(tmpdir(), "tokenkeep-soak-"));
 const started = await backend.start?.();
 try {
   const module = new URL(`../packages/${backend.folder}/test/store.mjs`, import.meta.url).href;
-  const server = started && serverOf(started, backend);
-  process.env.TOKENKEEP_SOAK = JSON.stringify({ module, server });
+  const server = started && backend.port && serverOf(started, backend);
+  const waitReplicas = values["wait-replicas"];
+  const options = waitReplicas === undefined ? {} : { waitReplicas: Number(waitReplicas) };
+  process.env.TOKENKEEP_SOAK = JSON.stringify({ module, server, options });
+  if (backend.target !== undefined) {
+    process.env.TOKENKEEP_REDIS_TEST = JSON.stringify(backend.target(started));
+    disruptWith({ failover: failoverOf(started) });
+  }
   const report = await runHistories(new URL("lib/soak-store.mjs", import.meta.url), {
     durationMs: Number(values.minutes) * 60_000,
     processes: Number(values.processes),
@@ -66,7 +86,9 @@ try {
       if (process.stderr.isTTY) process.stderr.write(`\r${Math.round(madeForMs / 1000)} s`);
     },
   });
-  console.log(textOfHistories({ ...report, store: values.backend }));
+  const name =
+    waitReplicas === undefined ? values.backend : `${values.backend}, waitReplicas ${waitReplicas}`;
+  console.log(textOfHistories({ ...report, store: name }));
   if (hasProblems(report)) process.exitCode = 1;
 } finally {
   await started?.container.stop();
@@ -84,14 +106,21 @@ function serverOf({ url, container }, { port, variable }) {
     writeFileSync(portFile, mapped);
   };
   writePort();
-  globalThis[Symbol.for("tokenkeep.soak.restart")] = async () => {
-    docker("kill", id);
-    await sleep(500);
-    docker("start", id);
-    writePort();
-    await untilItAnswers();
-  };
+  disruptWith({
+    async restart() {
+      docker("kill", id);
+      await sleep(500);
+      docker("start", id);
+      writePort();
+      await untilItAnswers();
+    },
+  });
   return { url, portFile, variable };
+}
+
+/** Means that the module has in this process alone. */
+function disruptWith(means) {
+  globalThis[Symbol.for("tokenkeep.soak.disruptions")] = means;
 }
 
 /** A store of this process works again: until then, the disruption goes on. */

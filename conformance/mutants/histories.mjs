@@ -1,5 +1,5 @@
-// Bugs that show while several callers work and processes die. Cases find two of them as well, the cache (5.5) and the
-// locks (6): nobody has made those subtle enough yet.
+// Bugs that show while several callers work and processes die. Cases find three of them as well, the cache (5.5), the locks
+// (6.2) and the replica (3.5): nobody has made those subtle enough yet.
 import { setTimeout as sleep } from "node:timers/promises";
 import { keysOf } from "@tokenkeep/core/backend";
 import { ROUND_TRIP_MS, wrap } from "./change.mjs";

@@ -84,6 +84,12 @@ export interface DisruptionMeans {
    * process.
    */
   restart?(): void | Promise<void>;
+  /**
+   * In place of {@link DisruptionMeans.restart}: kills the server that takes writes, and resolves when another has taken
+   * its place. That one may not have the last writes: histories count what was acknowledged and is gone, and call it no
+   * anomaly.
+   */
+  failover?(): void | Promise<void>;
 }
 
 /** How to make a store from a caller's own client: a pool, a connection, an open database. */

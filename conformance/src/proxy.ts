@@ -4,7 +4,7 @@ import { ModuleError } from "./candidate.js";
 import type { DisruptionMeans } from "./case.js";
 
 /** A TCP proxy that can disturb what goes through it: pass it to the kit as a module's `disruptions`. */
-export interface TcpProxy extends Required<Omit<DisruptionMeans, "restart">> {
+export interface TcpProxy extends Required<Omit<DisruptionMeans, "restart" | "failover">> {
   /** Where it listens, on 127.0.0.1. */
   readonly port: number;
   cut(): void;

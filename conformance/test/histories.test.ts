@@ -55,6 +55,13 @@ const save = (times: Times, accessToken: string, outcome?: Outcome | number): Op
     { method: "saveToken", token: { ...TOKEN, accessToken } },
     typeof outcome === "number" ? { value: record(outcome, accessToken) } : outcome,
   );
+/** The record of the user's other client. */
+const other = (accessToken: string): ModelRecord =>
+  record(1, accessToken, { id: "two", clientId: "B", refreshToken: null });
+const saveOther = (times: Times, accessToken: string): Operation => {
+  const token = { id: "two", userSignature: USER.userSignature, clientId: "B", accessToken };
+  return call(times, { method: "saveToken", token }, { value: other(accessToken) });
+};
 const saveIf = (times: Times, ifRevision: number, accessToken: string, outcome: Outcome): Operation =>
   call(times, { method: "saveToken", token: { ...TOKEN, accessToken }, ifRevision }, outcome);
 const find = (times: Times, value: ModelRecord | null): Operation =>
@@ -101,6 +108,17 @@ describe("good histories", () => {
       find([4, 5], record(1, "a")),
       find([50, 51], record(2, "b")),
     ],
+    "a save whose outcome is unknown was applied late, and nobody saw it before its time was over": [
+      save([0, 1], "a", 1),
+      save([2, 3, 100], "b", UNCERTAIN),
+      find([200, 201], record(2, "b")),
+    ],
+    "the same with two, of which the one with the longer time came first": [
+      save([0, 1], "a", 1),
+      save([2, 3, 150], "b", UNCERTAIN),
+      save([2, 3, 100], "c", UNCERTAIN),
+      find([200, 201], record(3, "c")),
+    ],
     "a save whose outcome is unknown was not applied": [
       save([0, 1], "a", 1),
       save([2, 3, 100], "b", UNCERTAIN),
@@ -131,6 +149,12 @@ describe("good histories", () => {
       save([2, 3], "b", 2),
       copy([4, 5], record(1, "a"), { apiDomain: "d" }, { value: record(3, "b", { apiDomain: "d" }) }),
     ],
+    "a find by user alone returns either record": [
+      save([0, 1], "a", 1),
+      saveOther([2, 3], "b"),
+      findBy([4, 5], { userSignature: { name: "u" } }, record(1, "a")),
+      findBy([6, 7], { userSignature: { name: "u" } }, other("b")),
+    ],
     "everything deleted at once": [save([0, 1], "a", 1), clear([2, 3], DONE), find([4, 5], null)],
     "a read that failed says nothing": [
       save([0, 1], "a", 1),
@@ -143,7 +167,7 @@ describe("good histories", () => {
     ],
   };
   test.each(Object.entries(good))("%s", (_name, history) => {
-    expect(linearize(history)).toBeUndefined();
+    expect(linearize(history)).toEqual({ lost: [] });
   });
 });
 
@@ -214,6 +238,19 @@ describe("bad histories, and the result that has no explanation", () => {
       ],
       2,
     ],
+    "a find by user alone of an old version": [
+      [
+        save([0, 1], "a", 1),
+        saveOther([2, 3], "b"),
+        save([4, 5], "c", 2),
+        findBy([6, 7], { userSignature: { name: "u" } }, record(1, "a")),
+      ],
+      3,
+    ],
+    "a find by user alone that finds nothing": [
+      [save([0, 1], "a", 1), findBy([2, 3], { userSignature: { name: "u" } }, null)],
+      1,
+    ],
     "everything deleted, but not quite": [
       [save([0, 1], "a", 1), clear([2, 3], DONE), find([4, 5], record(1, "a"))],
       2,
@@ -224,7 +261,7 @@ describe("bad histories, and the result that has no explanation", () => {
     ],
   };
   test.each(Object.entries(bad))("%s", (_name, [history, unexplained]) => {
-    const anomaly = linearize(history);
+    const { anomaly } = linearize(history);
     expect(anomaly?.unexplained.action).toEqual(history[unexplained]?.action);
   });
 
@@ -234,13 +271,126 @@ describe("bad histories, and the result that has no explanation", () => {
       ...Array.from({ length: 50 }, (_, i) => find([2 + i, 60], record(1, "a"))),
       find([10, 50], null),
     ];
-    const anomaly = linearize(history);
+    const { anomaly } = linearize(history);
     expect(anomaly?.unexplained).toEqual(find([10, 50], null));
     expect(anomaly?.before.map(({ records }) => records)).toMatchObject([
       [{ revision: 1, accessToken: "a" }],
     ]);
     expect(anomaly?.writers).toEqual([history[0]]);
     expect(anomaly?.others).toEqual([]);
+  });
+});
+
+describe("failovers", () => {
+  const failover = (from: number, to: number): Operation => ({
+    process: 0,
+    action: { method: "failover" },
+    from,
+    to,
+    until: to,
+  });
+  const lostOf = (history: Operation[]): unknown => {
+    const { anomaly, lost } = linearize(history);
+    return anomaly === undefined ? lost.map((call) => history.indexOf(call)) : anomaly.unexplained.action;
+  };
+
+  test.each<readonly [string, Operation[], lost: number[]]>([
+    ["that took nothing", [save([0, 1], "a", 1), failover(2, 3), find([4, 5], record(1, "a"))], []],
+    [
+      "that took one save",
+      [save([0, 1], "a", 1), save([2, 3], "b", 2), failover(4, 5), find([6, 7], record(1, "a"))],
+      [1],
+    ],
+    [
+      "that took a save and what came after it",
+      [
+        save([0, 1], "a", 1),
+        save([2, 3], "b", 2),
+        find([4, 5], record(2, "b")),
+        remove([6, 7], DONE),
+        failover(8, 9),
+        save([10, 11], "c", 2),
+      ],
+      [1, 3],
+    ],
+    [
+      "that took a save whose reply came later",
+      [save([0, 1], "a", 1), save([2, 6], "b", 2), failover(4, 5), find([7, 8], record(1, "a"))],
+      [1],
+    ],
+    [
+      "that took a save of unknown outcome, which was not acknowledged",
+      [
+        save([0, 1], "a", 1),
+        save([2, 3, 100], "b", UNCERTAIN),
+        find([4, 5], record(2, "b")),
+        failover(6, 7),
+        find([8, 9], record(1, "a")),
+      ],
+      [],
+    ],
+    [
+      "twice",
+      [
+        save([0, 1], "a", 1),
+        failover(2, 3),
+        find([4, 5], null),
+        save([6, 7], "b", 1),
+        failover(8, 9),
+        find([10, 11], null),
+      ],
+      [0, 3],
+    ],
+  ])("good: one %s", (_name, history, lost) => {
+    expect(lostOf(history)).toEqual(lost);
+  });
+
+  test.each<readonly [string, Operation[], unexplained: number]>([
+    [
+      "before there was one",
+      [save([0, 1], "a", 1), find([2, 3], null), failover(4, 5), find([6, 7], record(1, "a"))],
+      1,
+    ],
+    ["after it was over", [failover(0, 1), save([2, 3], "a", 1), find([4, 5], null)], 2],
+    [
+      "twice, from one failover",
+      [save([0, 1], "a", 1), failover(2, 3), find([4, 5], null), save([6, 7], "b", 1), find([8, 9], null)],
+      4,
+    ],
+    [
+      "long before it",
+      [save([0, 1], "a", 1), save([2, 3], "b", 2), failover(9000, 9001), find([9002, 9003], null)],
+      3,
+    ],
+    [
+      "from the middle: a later one is still there",
+      [
+        save([0, 1], "a", 1),
+        save([2, 3], "b", 2),
+        save([4, 5], "c", 3),
+        failover(6, 7),
+        find([8, 9], record(2, "c")),
+      ],
+      4,
+    ],
+    [
+      "and came back",
+      [
+        save([0, 1], "a", 1),
+        save([2, 3], "b", 2),
+        failover(4, 5),
+        find([6, 7], record(1, "a")),
+        find([8, 9], record(2, "b")),
+      ],
+      4,
+    ],
+    [
+      "nowhere: what is read was never written",
+      [save([0, 1], "a", 1), failover(2, 3), find([4, 5], record(1, "x"))],
+      2,
+    ],
+  ])("bad: a loss %s", (_name, history, unexplained) => {
+    expect(lostOf(history)).toEqual(history[unexplained]?.action);
   });
 });
 
@@ -268,7 +418,21 @@ describe("locks", () => {
       hold(200, 5, [201]),
       hold(202, 6, [301, 305], DONE),
     ];
-    expect(checkHolds(holds, LEASE)).toBeUndefined();
+    expect(checkHolds(holds, LEASE)).toEqual({ lost: [] });
+  });
+
+  test("good: a failover lost two locks, one of which was still held", () => {
+    const holds = [
+      hold(0, 7, [1, 5], DONE),
+      hold(6, 8, [7, 60], DONE),
+      hold(20, 7, [30, 40], DONE),
+      hold(70, 9, [71, 72], DONE),
+    ];
+    const failover = { process: 0, action: { method: "failover" }, from: 10, to: 25, until: 25 } as const;
+    expect(checkHolds(holds, LEASE, [failover])).toEqual({ lost: [holds[0], holds[1]] });
+    expect(checkHolds(holds, LEASE).anomaly).toBeDefined();
+    const later = { ...failover, from: 45, to: 50, until: 50 };
+    expect(checkHolds(holds, LEASE, [later]).anomaly?.holds).toEqual([holds[0], holds[2]]);
   });
 
   test.each([
@@ -281,7 +445,7 @@ describe("locks", () => {
       [hold(0, 1, [1, 300], LOST), hold(2, 2, [50, 60], DONE)],
     ],
   ])("bad: %s", (_name, holds) => {
-    expect(checkHolds(holds, LEASE)).toBeDefined();
+    expect(checkHolds(holds, LEASE).anomaly).toBeDefined();
   });
 });
 
@@ -365,7 +529,13 @@ function correctHistory(length: number, groups: number): Operation[] {
 test("100,000 calls are checked in less than a minute", () => {
   const history = correctHistory(100_000, 40);
   const before = process.cpuUsage();
-  expect(checkHistory(history)).toEqual({ anomalies: [], lockAnomalies: [], undecided: [] });
+  expect(checkHistory(history)).toEqual({
+    anomalies: [],
+    lockAnomalies: [],
+    undecided: [],
+    lost: [],
+    lostHolds: [],
+  });
   const { user, system } = process.cpuUsage(before);
   console.log(`checked in ${Math.round((user + system) / 1000)} ms of CPU`);
   expect((user + system) / 1e6).toBeLessThan(60);

@@ -8,6 +8,10 @@ export interface Problems {
   readonly lockAnomalies: readonly LockAnomaly[];
   /** The groups for which the search was given up. */
   readonly undecided: readonly string[];
+  /** The acknowledged writes that failovers took. */
+  readonly lost: readonly Operation[];
+  /** The holds of locks that failovers took. */
+  readonly lostHolds: readonly Hold[];
 }
 
 /**
@@ -22,25 +26,30 @@ export function checkHistory(
 ): Problems {
   const anomalies: Anomaly[] = [];
   const undecided: string[] = [];
+  const lost = new Set<Operation>();
   const forAll = calls.filter(({ group }) => group === undefined);
   for (const [group, own] of groupBy(
     calls.filter((call) => call.group !== undefined),
     (call) => String(call.group),
   )) {
     try {
-      const anomaly = linearize([...own, ...forAll]);
+      const { anomaly, lost: ofGroup } = linearize([...own, ...forAll]);
       if (anomaly !== undefined) anomalies.push(anomaly);
+      for (const call of ofGroup) lost.add(call);
     } catch (error) {
       if (!(error instanceof Undecided)) throw error;
       undecided.push(group);
     }
   }
+  const failovers = calls.filter(({ action }) => action.method === "failover");
   const lockAnomalies: LockAnomaly[] = [];
+  const lostHolds: Hold[] = [];
   for (const [, own] of groupBy(holds, ({ action }) => action.key)) {
-    const anomaly = checkHolds(own, leaseMs);
+    const { anomaly, lost: ofKey } = checkHolds(own, leaseMs, failovers);
     if (anomaly !== undefined) lockAnomalies.push(anomaly);
+    lostHolds.push(...ofKey);
   }
-  return { anomalies, lockAnomalies, undecided };
+  return { anomalies, lockAnomalies, undecided, lost: [...lost], lostHolds };
 }
 
 function groupBy<T>(values: readonly T[], keyOf: (value: T) => string): Map<string, T[]> {

@@ -1,5 +1,6 @@
 // Locks have a rule each for fences and for exclusion, which needs no search.
-import type { Hold } from "./operation.js";
+import { LAG_MS } from "./linearize.js";
+import type { Hold, Operation } from "./operation.js";
 
 /** Two holds of one key that the contract forbids together. */
 export interface LockAnomaly {
@@ -15,8 +16,32 @@ const CLOCKS = 0.95;
  * neither can have lost its lease.
  * @param holds in any order
  * @param leaseMs for how long a lease is granted
+ * @param failovers those in which a lease may be lost
+ * @returns the first anomaly, and the holds that failovers must have taken
  */
-export function checkHolds(holds: readonly Hold[], leaseMs: number): LockAnomaly | undefined {
+export function checkHolds(
+  holds: readonly Hold[],
+  leaseMs: number,
+  failovers: readonly Operation[] = [],
+): { readonly anomaly?: LockAnomaly; readonly lost: readonly Hold[] } {
+  const lost: Hold[] = [];
+  for (;;) {
+    const anomaly = firstAnomaly(
+      holds.filter((hold) => !lost.includes(hold)),
+      leaseMs,
+    );
+    if (anomaly === undefined) return { lost };
+    const [earlier, later] = anomaly.holds;
+    const isLost = failovers.some(({ from, to }) => {
+      const wasGranted = earlier.from <= to && (earlier.workTo ?? earlier.to) >= from - LAG_MS;
+      return wasGranted && (later.workFrom ?? later.to) >= from;
+    });
+    if (!isLost) return { anomaly, lost };
+    lost.push(earlier);
+  }
+}
+
+function firstAnomaly(holds: readonly Hold[], leaseMs: number): LockAnomaly | undefined {
   const granted = holds
     .filter((hold): hold is Granted => hold.fence !== undefined && hold.workFrom !== undefined)
     .sort((a, b) => a.workFrom - b.workFrom);

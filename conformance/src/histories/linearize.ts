@@ -3,6 +3,9 @@
 // history is read event by event. At each moment there is a set of configurations: what the records may be, and which
 // of the calls under way have taken effect. A call that ends must have taken effect in every configuration that is
 // left; if none is left, no order explains its result.
+//
+// A failover takes what was written shortly before, where the server may lose it: it is a call like any other, which may
+// bring back any state of shortly before.
 import { isUncertain, type Operation, saysNothing } from "./operation.js";
 import { apply, isSame, State } from "./state.js";
 
@@ -11,6 +14,25 @@ interface Configuration {
   readonly state: State;
   /** In ascending order, so that equal sets have equal text. */
   readonly applied: readonly number[];
+  /** The acknowledged writes that a failover took. */
+  readonly lost: readonly Operation[];
+  /** What was there not long before a failover, on every way to this configuration. */
+  readonly past: readonly Past[];
+}
+
+/** A configuration that a failover may bring back. */
+interface Past {
+  readonly state: State;
+  readonly applied: readonly number[];
+  /** The acknowledged writes since. */
+  readonly since: readonly Operation[];
+}
+
+/** What a search finds. */
+export interface Linearized {
+  readonly anomaly?: Anomaly;
+  /** The acknowledged writes that failovers must have taken, at their fewest. */
+  readonly lost: readonly Operation[];
 }
 
 /** A result that no order of the calls explains. */
@@ -28,6 +50,9 @@ export interface Anomaly {
 /** More configurations than this at one moment: the search gives up. */
 const MOST = 200_000;
 
+/** For how long before a failover a write may have reached the old master alone. */
+export const LAG_MS = 2000;
+
 /** The search was given up, so that it does not take hours. */
 export class Undecided extends Error {
   override readonly name = "Undecided";
@@ -36,16 +61,28 @@ export class Undecided extends Error {
 /**
  * Checks the calls that concern one group.
  * @param calls in any order
- * @returns the first anomaly, at its shortest
+ * @returns the first anomaly, at its shortest, and what failovers took
  * @throws Undecided if there are too many possible orders
  */
-export function linearize(calls: readonly Operation[]): Anomaly | undefined {
+export function linearize(calls: readonly Operation[]): Linearized {
+  const start: Moment = {
+    configurations: [{ state: new State([]), applied: [], lost: [], past: [] }],
+    pending: new Map(),
+  };
+  // Most histories need no failover to explain them.
+  const steady = eventsOf(calls.filter((call) => !isFailover(call)));
+  if (search(steady, start, "quick").unexplained === undefined) return { lost: [] };
   const events = eventsOf(calls);
-  const start: Moment = { configurations: [{ state: new State([]), applied: [] }], pending: new Map() };
-  // The quick search may miss an order, though hardly ever: then the thorough one finds it.
-  if (search(events, start, { isQuick: true }) === undefined) return undefined;
-  const unexplained = search(events, start);
-  return unexplained && shorten(unexplained, events, start);
+  for (const effort of ["careful", "exhaustive"] as const) {
+    const { unexplained, configurations } = search(events, start, effort);
+    if (unexplained === undefined) return { lost: fewestLost(configurations) };
+    if (effort === "exhaustive") return { anomaly: shorten(unexplained, events, start), lost: [] };
+  }
+  return { lost: [] };
+}
+
+function fewestLost(configurations: readonly Configuration[]): readonly Operation[] {
+  return configurations.map(({ lost }) => lost).sort((a, b) => a.length - b.length)[0] ?? [];
 }
 
 /** Everything that is known at one moment: what came before makes no difference any more. */
@@ -55,26 +92,37 @@ interface Moment {
   readonly pending: ReadonlyMap<number, Operation>;
 }
 
-interface SearchOptions {
-  /** Whether to leave out orders that hardly ever make a difference. */
-  readonly isQuick?: boolean;
-  /** Called before each event. */
-  readonly onMoment?: (next: Event, moment: Moment) => void;
+/**
+ * How many orders are tried. Hardly ever does a history need more than the quick ones:
+ * - careful: an unknown write may also have been applied at its last moment, where no other call noticed, and a
+ *   failover may have come first of the calls under way,
+ * - exhaustive: the same, after any of the others under way.
+ */
+type Effort = "quick" | "careful" | "exhaustive";
+
+/** How a search ended: with the call that nothing explains, or with what may be stored then. */
+interface Found {
+  readonly unexplained?: Operation;
+  readonly configurations: readonly Configuration[];
 }
 
 /**
  * Reads events until no configuration is left.
- * @returns the call whose end it was, or undefined if there always was one
+ * @param onMoment called before each event
  */
 function search(
   events: readonly Event[],
   start: Moment,
-  { isQuick = false, onMoment }: SearchOptions = {},
-): Operation | undefined {
+  effort: Effort,
+  onMoment?: (next: Event, moment: Moment) => void,
+): Found {
   const pending = new Map(start.pending);
   let configurations = start.configurations;
+  const failovers = events.map(({ call }) => call).filter(isFailover);
   for (const event of events) {
-    const { index, call, isEnd } = event;
+    const { index, call, isEnd, at } = event;
+    const mayGoBack = failovers.some(({ from, to }) => from - LAG_MS <= at && at <= to);
+    const now = { pending, mayGoBack };
     onMoment?.(event, { configurations, pending });
     if (!isEnd) {
       pending.set(index, call);
@@ -82,51 +130,118 @@ function search(
         configurations = unique(configurations.map((one) => observe(one, [[index, call]])));
       continue;
     }
-    if (!isUncertain(call)) configurations = applyOne(configurations, index, pending, isQuick);
-    if (configurations.length === 0) return call;
+    if (!isUncertain(call)) configurations = applyOne(configurations, index, now, effort);
+    else if (effort === "exhaustive") {
+      configurations = [...configurations, ...applyOne(configurations, index, now, effort)];
+    } else if (effort === "careful") {
+      configurations = [
+        ...configurations,
+        ...configurations.flatMap((one) => outcomes(one, index, call, now)),
+      ];
+    }
+    if (configurations.length === 0) return { unexplained: call, configurations };
     pending.delete(index);
     configurations = unique(
-      configurations.map(({ state, applied }) => ({
-        state,
-        applied: applied.filter((one) => one !== index),
-      })),
+      configurations.map((one) => ({ ...one, applied: one.applied.filter((other) => other !== index) })),
     );
   }
-  return undefined;
+  return { configurations };
+}
+
+/** What matters at a moment apart from the configurations. */
+interface Now {
+  readonly pending: ReadonlyMap<number, Operation>;
+  /** Whether a failover may undo what happens now. */
+  readonly mayGoBack: boolean;
 }
 
 /** The configurations in which this call has taken effect, after any of the others under way. */
 function applyOne(
   configurations: readonly Configuration[],
   index: number,
-  pending: ReadonlyMap<number, Operation>,
-  isQuick: boolean,
+  now: Now,
+  effort: Effort,
 ): Configuration[] {
+  const { pending } = now;
   const wanted = pending.get(index);
-  const isSettled = isQuick && wanted !== undefined && returnsRecord(wanted);
+  const isSettled = effort === "quick" && wanted !== undefined && returnsRecord(wanted);
   const seen = new Set<string>();
   const done: Configuration[] = [];
-  const open = [...configurations];
-  for (let one = open.pop(); one !== undefined; one = open.pop()) {
-    const key = keyOf(one);
-    if (seen.has(key)) continue;
-    seen.add(key);
-    if (seen.size > MOST) throw new Undecided(`There are more than ${MOST} possible orders.`);
-    if (one.applied.includes(index)) {
-      done.push(one);
-      continue;
-    }
-    // Where the call's record is as its result says, no unknown write of it came before, and those of other records may
-    // come later as well.
-    const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
+  // Fewest calls first: what two ways lead to is gone on from once, with the past of both.
+  const open = new Map<number, Configuration[]>();
+  const add = (one: Configuration): void => {
+    const { length } = one.applied;
+    const same = open.get(length);
+    if (same === undefined) open.set(length, [one]);
+    else same.push(one);
+  };
+  configurations.forEach(add);
+  if (effort === "careful") {
     for (const [other, call] of pending) {
-      if (one.applied.includes(other) || (isQuiet && isUncertain(call))) continue;
-      const state = apply(call, one.state);
-      if (state === undefined || (state === one.state && isUncertain(call))) continue;
-      open.push(observe({ state, applied: insert(one.applied, other) }, pending));
+      if (isFailover(call)) configurations.flatMap((one) => outcomes(one, other, call, now)).forEach(add);
+    }
+  }
+  while (open.size > 0) {
+    const length = Math.min(...open.keys());
+    const level = unique(open.get(length) ?? []);
+    open.delete(length);
+    for (const one of level) {
+      const key = keyOf(one);
+      if (seen.has(key)) continue;
+      seen.add(key);
+      if (seen.size > MOST) throw new Undecided(`There are more than ${MOST} possible orders.`);
+      if (one.applied.includes(index)) {
+        done.push(one);
+        continue;
+      }
+      // Where the call's record is as its result says, no unknown write of it came before, and those of other records
+      // may come later as well.
+      const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
+      for (const [other, call] of pending) {
+        if ((isQuiet && isUncertain(call)) || (effort === "careful" && isFailover(call))) continue;
+        outcomes(one, other, call, now).forEach(add);
+      }
     }
   }
   return done;
+}
+
+/** What becomes of a configuration if this call takes effect next; empty if it can't, or changes nothing that matters. */
+function outcomes(one: Configuration, index: number, call: Operation, now: Now): Configuration[] {
+  const { pending, mayGoBack } = now;
+  if (one.applied.includes(index)) return [];
+  if (isFailover(call)) return one.past.flatMap((past) => wentBack(one, past, index, pending));
+  const state = apply(call, one.state);
+  if (state === undefined || (state === one.state && isUncertain(call))) return [];
+  const applied = insert(one.applied, index);
+  const past = state === one.state ? one.past : mayGoBack ? pastAfter(one, call) : [];
+  return [observe({ state, applied, lost: one.lost, past }, pending)];
+}
+
+function pastAfter({ state, applied, past }: Configuration, call: Operation): Past[] {
+  const writes = isUncertain(call) ? [] : [call];
+  const earlier = past.map((one) => ({ ...one, since: [...one.since, ...writes] }));
+  return [...earlier, { state, applied, since: writes }];
+}
+
+/** After a failover. Of the calls under way, the old master has answered all, or the new one gets the writes that it lost. */
+function wentBack(
+  one: Configuration,
+  past: Past,
+  index: number,
+  pending: ReadonlyMap<number, Operation>,
+): Configuration[] {
+  const answered = [...pending].filter(([other]) => one.applied.includes(other));
+  const kept = answered.filter(([other, call]) => past.applied.includes(other) || !mayWrite(call));
+  return [answered, kept].map((calls) => {
+    const again = answered.filter((entry) => !calls.includes(entry)).map(([, call]) => call);
+    const applied = insert(
+      calls.map(([other]) => other),
+      index,
+    );
+    const lost = [...one.lost, ...past.since.filter((write) => !again.includes(write))];
+    return observe({ state: past.state, applied, lost, past: [] }, pending);
+  });
 }
 
 /** Counts every read and refusal as done whose result fits: since they change nothing, no order is missed. */
@@ -136,7 +251,7 @@ function observe(one: Configuration, pending: Iterable<readonly [number, Operati
     if (applied.includes(index) || mayWrite(call)) continue;
     if (apply(call, one.state) !== undefined) applied = insert(applied, index);
   }
-  return applied === one.applied ? one : { state: one.state, applied };
+  return applied === one.applied ? one : { ...one, applied };
 }
 
 function insert(sorted: readonly number[], value: number): number[] {
@@ -144,11 +259,28 @@ function insert(sorted: readonly number[], value: number): number[] {
 }
 
 function unique(configurations: readonly Configuration[]): Configuration[] {
-  return [...new Map(configurations.map((one) => [keyOf(one), one])).values()];
+  const byKey = new Map<string, Configuration>();
+  for (const one of configurations) {
+    const key = keyOf(one);
+    const other = byKey.get(key);
+    const past = other === undefined ? one.past : merged(one.past, other.past);
+    byKey.set(key, past === one.past ? one : { ...one, past });
+  }
+  return [...byKey.values()];
 }
 
-function keyOf({ state, applied }: Configuration): string {
-  return `${applied.join()} ${state.key}`;
+function merged(some: readonly Past[], others: readonly Past[]): readonly Past[] {
+  if (others.length === 0 || some === others) return some;
+  const byKey = new Map<string, Past>();
+  for (const past of [...some, ...others]) {
+    const key = `${past.applied.join()} ${past.since.length} ${past.state.key}`;
+    byKey.set(key, past);
+  }
+  return [...byKey.values()];
+}
+
+function keyOf({ state, applied, lost }: Configuration): string {
+  return `${applied.join()} ${lost.length} ${state.key}`;
 }
 
 interface Event {
@@ -179,14 +311,14 @@ function shorten(unexplained: Operation, events: readonly Event[], start: Moment
     moment = { configurations: now.configurations, pending: new Map(now.pending) };
     later = events.slice(events.indexOf(next));
   };
-  search(events, start, { onMoment });
+  search(events, start, "exhaustive", onMoment);
   const needed = new Map(moment.pending);
   for (const { index, call, at } of later) if (at <= unexplained.to) needed.set(index, call);
   for (const [index, call] of needed) {
     if (call === unexplained || mayWrite(call)) continue;
     const pending = new Map([...moment.pending].filter(([other]) => other !== index));
     const rest = later.filter((event) => event.index !== index);
-    if (search(rest, { ...moment, pending }) !== unexplained) continue;
+    if (search(rest, { ...moment, pending }, "exhaustive").unexplained !== unexplained) continue;
     needed.delete(index);
     moment = { ...moment, pending };
     later = rest;
@@ -215,6 +347,10 @@ function writersOf(states: readonly State[], events: readonly Event[]): Operatio
 
 function returnsRecord({ outcome }: Operation): boolean {
   return outcome !== undefined && "value" in outcome && outcome.value !== null;
+}
+
+function isFailover({ action }: Operation): boolean {
+  return action.method === "failover";
 }
 
 /** Without a find or a refusal, the other calls keep their meaning. Without a write they do not. */

@@ -17,6 +17,11 @@ export type RecordAction =
   | { readonly method: "deleteToken"; readonly id: string; readonly ifRevision?: number }
   | { readonly method: "deleteTokens" };
 
+/** No call, but a server that takes another's place, and may not have what was written last. */
+export interface Failover {
+  readonly method: "failover";
+}
+
 /** A call to `withLock`. */
 export interface LockAction {
   readonly method: "withLock";
@@ -32,7 +37,7 @@ export type Outcome =
   | { readonly code: string; readonly uncertain: boolean; readonly message: string };
 
 /** A call in a history. Times are milliseconds on the machine's monotonic clock. */
-export interface Operation<A = RecordAction> {
+export interface Operation<A = RecordAction | Failover> {
   /** The number of the process that called. */
   readonly process: number;
   /** The records that it can affect; absent if it affects all. */

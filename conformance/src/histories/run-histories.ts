@@ -9,7 +9,7 @@ import { show } from "../show.js";
 import { newSpace, removeSpace } from "../space.js";
 import { checkHistory, type Problems } from "./check.js";
 import { type Disruption, now, type Recorded, readLog } from "./log.js";
-import type { Hold, Operation } from "./operation.js";
+import type { Failover, Hold, Operation } from "./operation.js";
 import { Random } from "./random.js";
 import { anomalyText, lockText } from "./text.js";
 import type { Workload } from "./workload.js";
@@ -48,6 +48,10 @@ export interface HistoryReport {
   readonly longestMs: number;
   /** How long the check took, in milliseconds. */
   readonly checkedForMs: number;
+  /** How many acknowledged writes the module's failovers took: at least so many, by the results of later calls. */
+  readonly lostWrites: number;
+  /** How many locks they took, which were granted again while they were held, or with a fence that had been there. */
+  readonly lostLocks: number;
   /** What went wrong: each anomaly with the calls that show it, as text. Empty if nothing did. */
   readonly anomalies: readonly string[];
   /** The groups of records in which too many orders were possible to try them all. */
@@ -74,6 +78,8 @@ const CALLERS = 4;
 const BETWEEN_MS = 1500;
 /** The longest time for which a process is stopped. */
 const STOPPED_MS = 1500;
+/** The longest time without a restart of the server: chance alone may leave it out for minutes. */
+const WITHOUT_RESTART_MS = 60_000;
 
 /**
  * Makes random calls from several processes while the module's disruptions run and processes are killed, and checks
@@ -118,6 +124,7 @@ class Run {
   #rounds = 0;
   #madeForMs = 0;
   #checkedForMs = 0;
+  #restartedAt = now();
   /** Deletions of everything that may still be applied in the next round. */
   #late: Operation[] = [];
   // Of the round:
@@ -193,12 +200,15 @@ class Run {
   /** Does something to a process, or to the server. */
   async #disturb(groups: readonly string[]): Promise<void> {
     const { capabilities, module } = this.#candidate;
-    const restart = module.disruptions?.restart;
+    const { restart, failover } = module.disruptions ?? {};
     const worker = this.#random.of(this.#workers);
     if (worker === undefined) return;
-    const kind = this.#random.below(restart === undefined ? 10 : 11);
-    if (kind === 10 && restart !== undefined) {
-      await this.#during("restart of the server", undefined, async () => restart());
+    const [what, kill] = failover === undefined ? ["restart of the server", restart] : ["failover", failover];
+    const kind = this.#random.below(kill === undefined ? 10 : 11);
+    const isDue = kind === 10 || now() - this.#restartedAt > WITHOUT_RESTART_MS;
+    if (kill !== undefined && isDue) {
+      await this.#during(what, undefined, async () => kill());
+      this.#restartedAt = now();
     } else if (kind < 4 && process.platform !== "win32") {
       await this.#during("SIGSTOP", worker.number, async () => {
         await worker.child.kill("SIGSTOP");
@@ -256,13 +266,19 @@ class Run {
       const isKnown = outcome !== undefined && !("code" in outcome && outcome.uncertain);
       return group === undefined && until > end && !isKnown;
     });
-    this.#totals.add(calls, holds, disruptions, checkHistory(calls, holds, LEASE_MS));
+    const failovers = this.#disruptions.filter(({ what }) => what === "failover").map(failoverOf);
+    const problems = checkHistory([...calls, ...failovers], holds, LEASE_MS);
+    this.#totals.add(calls, holds, disruptions, problems);
     this.#checkedForMs += performance.now() - from;
   }
 
   async end(): Promise<void> {
     await Promise.all(this.#workers.map(({ child }) => child.end()));
   }
+}
+
+function failoverOf({ from, to }: Disruption): Operation<Failover> {
+  return { process: 0, action: { method: "failover" }, from, to, until: to };
 }
 
 /** What was counted so far. */
@@ -272,6 +288,8 @@ class Totals {
   readonly disruptions: Record<string, number> = {};
   uncertain = 0;
   longestMs = 0;
+  lostWrites = 0;
+  lostLocks = 0;
   readonly anomalies: string[] = [];
   readonly undecided: string[] = [];
 
@@ -279,7 +297,7 @@ class Totals {
     calls: readonly Operation[],
     holds: readonly Hold[],
     disruptions: readonly Disruption[],
-    { anomalies, lockAnomalies, undecided }: Problems,
+    { anomalies, lockAnomalies, undecided, lost, lostHolds }: Problems,
   ): void {
     for (const { action, outcome, from, to } of [...calls, ...holds]) {
       count(this.calls, action.method);
@@ -296,6 +314,8 @@ class Totals {
     if (this.longestMs > HANGS_MS) this.anomalies.push(`✗ a call took ${Math.round(this.longestMs)} ms`);
     this.anomalies.push(...anomalies.map(anomalyText), ...lockAnomalies.map(lockText));
     this.undecided.push(...undecided);
+    this.lostWrites += lost.length;
+    this.lostLocks += lostHolds.length;
   }
 }
 

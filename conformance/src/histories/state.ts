@@ -1,7 +1,7 @@
 // The records of one group, as the checker assumes them, and what each call makes of them. The rules are the model's.
 import type { TokenInput } from "@tokenkeep/core";
 import { Model, type ModelRecord, type Saved } from "../model.js";
-import type { Operation, RecordAction, Value } from "./operation.js";
+import type { Failover, Operation, Outcome, RecordAction, Value } from "./operation.js";
 
 /** What a group holds. Never changed: a call makes another one. */
 export class State {
@@ -44,7 +44,10 @@ function textOf(record: ModelRecord): string {
 export function apply({ action, outcome }: Operation, state: State): State | undefined {
   const model = new Model();
   model.records = [...state.records];
-  const result = perform(model, action);
+  const result =
+    action.method === "findToken" && isByUserAlone(action.query)
+      ? ofUser(model, action.query, outcome)
+      : perform(model, action);
   if (outcome !== undefined && "value" in outcome && !isSame(result, outcome.value)) return undefined;
   // A write whose outcome is unknown fits whatever it does.
   if (outcome !== undefined && "code" in outcome && !outcome.uncertain && result !== outcome.code) {
@@ -54,7 +57,18 @@ export function apply({ action, outcome }: Operation, state: State): State | und
   return changed.key === state.key ? state : changed;
 }
 
-function perform(model: Model, action: RecordAction): Saved | null {
+function isByUserAlone({ userSignature, clientId, ...others }: TokenInput): boolean {
+  return Boolean(userSignature) && !clientId && Object.keys(others).length === 0;
+}
+
+/** Which of a user's records was saved last, the stores' clocks decide: any of them is right here. */
+function ofUser(model: Model, query: TokenInput, outcome: Outcome | undefined): ModelRecord | null {
+  const found = outcome !== undefined && "value" in outcome ? outcome.value : null;
+  const records = model.records.filter(({ userName }) => userName === query.userSignature?.name);
+  return records.find((record) => isSame(record, found)) ?? records[0] ?? null;
+}
+
+function perform(model: Model, action: RecordAction | Failover): Saved | null {
   switch (action.method) {
     case "findToken":
       return model.find(action.query) ?? null;
@@ -72,6 +86,8 @@ function perform(model: Model, action: RecordAction): Saved | null {
     }
     case "deleteTokens":
       model.records = [];
+      return null;
+    case "failover": // needs to know what was there before: see `linearize`
       return null;
   }
 }

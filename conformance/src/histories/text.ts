@@ -3,7 +3,7 @@ import { type ModelRecord, storedToken } from "../model.js";
 import { show } from "../show.js";
 import type { LockAnomaly } from "./holds.js";
 import type { Anomaly } from "./linearize.js";
-import type { Hold, LockAction, Operation, RecordAction } from "./operation.js";
+import type { Failover, Hold, LockAction, Operation, RecordAction } from "./operation.js";
 import type { HistoryReport } from "./run-histories.js";
 import type { State } from "./state.js";
 
@@ -24,6 +24,7 @@ export function textOfHistories(report: HistoryReport): string {
     `  failed        ${counts(report.failures) || "none"}`,
     `  not known     ${written(report.uncertain)} writes, done or not`,
     `  disruptions   ${counts(report.disruptions) || "none"}`,
+    ...("failover" in report.disruptions ? [`  lost          ${lostText(report)}`] : []),
     `  longest call  ${seconds(report.longestMs)}`,
     `  checked in    ${seconds(report.checkedForMs)}`,
   ];
@@ -48,6 +49,10 @@ function processes({ processes: count }: HistoryReport): string {
 function counts(of: Readonly<Record<string, number>>): string {
   const sorted = Object.entries(of).sort(([, a], [, b]) => b - a);
   return sorted.map(([name, count]) => `${written(count)} ${name}`).join(", ");
+}
+
+function lostText({ lostWrites, lostLocks }: HistoryReport): string {
+  return `${written(lostWrites)} acknowledged writes and ${written(lostLocks)} locks, in failovers`;
 }
 
 /** An anomaly, with the calls that show it. */
@@ -95,7 +100,7 @@ function recordText(record: ModelRecord): string {
   return show(Object.fromEntries(given));
 }
 
-function callText(action: RecordAction | LockAction): string {
+function callText(action: RecordAction | LockAction | Failover): string {
   switch (action.method) {
     case "findToken":
       return `findToken(${show(action.query)})`;
@@ -113,6 +118,8 @@ function callText(action: RecordAction | LockAction): string {
       return "deleteTokens()";
     case "withLock":
       return `withLock(${show(action.key)})`;
+    case "failover":
+      return "a failover";
   }
 }
 
@@ -120,7 +127,13 @@ function condition({ ifRevision }: { readonly ifRevision?: number }): string {
   return ifRevision === undefined ? "" : `, { ifRevision: ${ifRevision} }`;
 }
 
-function outcomeText({ action, outcome, to, until }: Operation<RecordAction | LockAction>): string {
+function outcomeText({
+  action,
+  outcome,
+  to,
+  until,
+}: Operation<RecordAction | LockAction | Failover>): string {
+  if (action.method === "failover") return "→ the last writes may be gone";
   if (outcome === undefined) return "→ its process was killed";
   if ("value" in outcome) {
     if (outcome.value === null) return action.method.startsWith("find") ? "→ null" : "→ done";

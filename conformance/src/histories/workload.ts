@@ -103,7 +103,9 @@ class Caller {
 
   #find(group: string, token: OAuthToken | undefined): RecordAction {
     const random = this.#random;
-    const user = { userSignature: { name: group }, clientId: random.of(CLIENTS) };
+    const userSignature = { name: group };
+    if (random.isOneIn(8)) return { method: "findToken", query: { userSignature } };
+    const user = { userSignature, clientId: random.of(CLIENTS) };
     if (token === undefined || random.isOneIn(3)) return { method: "findToken", query: user };
     if (random.isOneIn(4)) return { method: "findTokenById", id: token.id ?? "" };
     return { method: "findToken", query: random.of(lookupsOf(token)) ?? user };

@@ -90,7 +90,8 @@ export class Locks {
             throw this.#settings.toStoreError(error);
           });
         });
-        if (fence !== null) {
+        // An answer that took longer than the lease says nothing: somebody else may have the lock by now.
+        if (fence !== null && performance.now() < askedAt + leaseMs) {
           const grant = { key, opaque, owner, fence, askedAt, maxHoldMs };
           return new HeldLease(grant, this.#leases, this.#settings);
         }

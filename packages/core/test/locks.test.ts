@@ -202,6 +202,21 @@ describe("a lease", () => {
     await expect(holding).rejects.toMatchObject({ code: "ERR_LOCK_LOST" });
   });
 
+  it("whose grant arrives after it has expired is asked for again, before the work begins", async () => {
+    class Slow extends FakeLeases {
+      override async acquire(key: string, owner: string): Promise<number | null> {
+        const fence = await super.acquire(key, owner);
+        if (fence !== 1) return fence;
+        await new Promise((resolve) => setTimeout(resolve, 250));
+        this.held.delete(key);
+        return fence;
+      }
+    }
+    const leases = new Slow();
+    expect(await storeOn(leases, { leaseMs: 200 }).withLock("a", ({ fence }) => fence)).toBe(2);
+    expect(leases.asked).toEqual(["acquire", "acquire", "release"]);
+  });
+
   it("that is found lost only at the release is told, too", async () => {
     class Forgetful extends FakeLeases {
       override release(key: string, owner: string): boolean {

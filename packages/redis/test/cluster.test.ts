@@ -1,13 +1,12 @@
 import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeOn } from "@tokenkeep/test-servers";
+import { describeOn, KINDS, startCluster } from "@tokenkeep/test-servers";
 import { Cluster } from "ioredis";
 import { afterAll, expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { keysIn } from "../src/schema.js";
 import { errorOf, freshNamespace } from "./support/helpers.js";
 import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
-import { KINDS, startCluster } from "./support/topology.js";
 
 for (const kind of KINDS) {
   await describeOn(
@@ -114,12 +113,7 @@ for (const kind of KINDS) {
         const { acknowledged } = await saveThrough(store, timeoutMs, {
           happens: () => killServer(topology, killed),
           isOver: async () => ![0, killed].includes(await masterOf(namespace, witness)),
-          comeBack: async () => {
-            await run(
-              `redis-server --port ${killed} --dir /data/${killed} --bind 0.0.0.0 --protected-mode no ` +
-                "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes",
-            );
-          },
+          comeBack: () => topology.startAgain(killed, witness),
         });
         expect(await lostOf(store, acknowledged)).toEqual([]);
       });

@@ -1,6 +1,6 @@
+import { startCluster } from "@tokenkeep/test-servers";
 import { vi } from "vitest";
 import { onTopology } from "./support/conformance.js";
-import { startCluster } from "./support/topology.js";
 
 // In this process. The kit's child processes get it from the module.
 vi.mock("ioredis", () => import("ioredis5-oldest"));

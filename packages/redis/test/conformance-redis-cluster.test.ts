@@ -1,5 +1,5 @@
+import { startCluster } from "@tokenkeep/test-servers";
 import { onTopology, WITHOUT_ENCRYPTION } from "./support/conformance.js";
-import { startCluster } from "./support/topology.js";
 
 await onTopology(
   "redis-cluster",

@@ -1,5 +1,5 @@
+import { startSentinels } from "@tokenkeep/test-servers";
 import { onTopology } from "./support/conformance.js";
-import { startSentinels } from "./support/topology.js";
 
 await onTopology(
   "valkey-sentinel",

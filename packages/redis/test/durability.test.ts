@@ -1,9 +1,8 @@
-import { describeOn } from "@tokenkeep/test-servers";
+import { describeOn, KINDS, startBare } from "@tokenkeep/test-servers";
 import { expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { freshNamespace, until } from "./support/helpers.js";
 import { killServer, lostOf } from "./support/loss-of-master.js";
-import { KINDS, startBare } from "./support/topology.js";
 
 const PORT = 7001;
 

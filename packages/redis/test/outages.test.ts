@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startProxy } from "@tokenkeep/conformance";
-import { describeOn, describeOnServer } from "@tokenkeep/test-servers";
+import { describeOn, describeOnServer, startBare } from "@tokenkeep/test-servers";
 import { Redis } from "ioredis";
 import { afterAll, expect, it } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { errorOf, freshNamespace, until } from "./support/helpers.js";
-import { startBare } from "./support/topology.js";
 
 const user = { userSignature: { name: "ann" }, clientId: "c" };
 

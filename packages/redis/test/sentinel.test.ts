@@ -1,10 +1,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
-import { describeOn } from "@tokenkeep/test-servers";
+import { describeOn, KINDS, startSentinels } from "@tokenkeep/test-servers";
 import { expect, it, vi } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
 import { freshNamespace } from "./support/helpers.js";
 import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
-import { KINDS, startSentinels } from "./support/topology.js";
 
 // A Sentinel that was stopped, or that the machine left no time, does nothing for 30 s:
 // https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/#tilt-mode
@@ -41,12 +40,7 @@ for (const kind of KINDS) {
         const { acknowledged } = await saveThrough(store, timeoutMs, {
           happens: () => killServer(topology, killed),
           isOver: async () => (await masterPort()) !== killed,
-          comeBack: async () => {
-            await run(
-              `redis-server --port ${killed} --dir /data/${killed} --bind 0.0.0.0 --protected-mode no ` +
-                `--appendonly yes --save '' --daemonize yes --replicaof 127.0.0.1 ${await masterPort()}`,
-            );
-          },
+          comeBack: async () => topology.startAgain(killed, await masterPort()),
         });
         expect(await lostOf(store, acknowledged)).toEqual([]);
         expect(await store.withLock("k", (lease) => lease.fence)).toBeGreaterThan(fence);

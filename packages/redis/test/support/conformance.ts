@@ -1,7 +1,12 @@
 import { registerConformance, startProxy } from "@tokenkeep/conformance";
-import { describeOn, describeOnServer, nameOtherDriver, type ServerName } from "@tokenkeep/test-servers";
+import {
+  describeOn,
+  describeOnServer,
+  nameOtherDriver,
+  type ServerName,
+  type Topology,
+} from "@tokenkeep/test-servers";
 import { afterAll, describe, expect, it } from "vitest";
-import type { Topology } from "./topology.js";
 
 /** All sections but that on encryption, which is core's alone and takes long. */
 export const WITHOUT_ENCRYPTION: readonly string[] = ["1", "2", "3", "4", "5", "6", "7", "8", "9"];

@@ -1,7 +1,7 @@
+import type { Topology } from "@tokenkeep/test-servers";
 import { expect } from "vitest";
 import type { RedisTokenStore } from "../../src/index.js";
 import { until } from "./helpers.js";
-import type { Topology } from "./topology.js";
 
 /** How much longer than its time limit a call may take before a test calls it late, on a busy machine. */
 const GRACE_MS = 5000;

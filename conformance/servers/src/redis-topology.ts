@@ -1,11 +1,12 @@
-import { type ServerName, startContainer, type TestServer } from "@tokenkeep/test-servers";
 import type { NatMap } from "ioredis";
 import { type StartedTestContainer, Wait } from "testcontainers";
+import { type ServerName, startContainer, type TestServer } from "./servers.js";
 
 /** Each has `redis-server` and `redis-cli`, under these names. */
 const IMAGES = { redis: "redis:8", valkey: "valkey/valkey:9" } as const;
-export type ServerKind = keyof typeof IMAGES & ServerName;
-export const KINDS: readonly ServerKind[] = ["redis", "valkey"];
+export type RedisKind = keyof typeof IMAGES & ServerName;
+/** Redis and Valkey. */
+export const KINDS: readonly RedisKind[] = ["redis", "valkey"];
 
 /** Several servers in one container, each at its own port. */
 export interface Topology extends TestServer {
@@ -14,17 +15,25 @@ export interface Topology extends TestServer {
   readonly nodes: { host: string; port: number }[];
   /** From the addresses that the servers tell each other to those that this process reaches. */
   readonly natMap: NatMap;
+  /** The ports in the container of the servers that keep data. */
+  readonly ports: readonly number[];
   /** Runs a command in the container, and returns what it prints. */
   run(command: string): Promise<string>;
+  /** Starts a server again that was killed, behind Sentinel as a replica of the master at the other port. */
+  startAgain(port: number, master: number): Promise<void>;
 }
 
+const DATA = "--bind 0.0.0.0 --protected-mode no --appendonly yes --save '' --daemonize yes";
+const serverAt = (port: number | string, options: string): string =>
+  `redis-server --port ${port} --dir /data/${port} ${DATA} ${options}`;
+const CLUSTER = "--cluster-enabled yes --cluster-node-timeout 1000";
+const BEHIND_SENTINEL = "--repl-diskless-sync-delay 0";
+
 /** Six nodes: three masters, each with a replica. */
-export async function startCluster(kind: ServerKind): Promise<Topology> {
+export async function startCluster(kind: RedisKind): Promise<Topology> {
   const ports = [7001, 7002, 7003, 7004, 7005, 7006];
-  const server =
-    "--cluster-enabled yes --cluster-node-timeout 1000 --appendonly yes --save '' --daemonize yes";
   const script = [
-    `for p in ${ports.join(" ")}; do mkdir -p /data/$p; redis-server --port $p --dir /data/$p --bind 0.0.0.0 --protected-mode no ${server}; done`,
+    `for p in ${ports.join(" ")}; do mkdir -p /data/$p; ${serverAt("$p", CLUSTER)}; done`,
     "sleep 1",
     `redis-cli --cluster create ${ports.map((port) => `127.0.0.1:${port}`).join(" ")} --cluster-replicas 1 --cluster-yes`,
     `until [ $(for p in ${ports.join(" ")}; do redis-cli -p $p cluster info; done | grep -c cluster_state:ok) = 6 ]; do sleep 0.2; done`,
@@ -33,15 +42,15 @@ export async function startCluster(kind: ServerKind): Promise<Topology> {
     "echo all is ready",
     "sleep infinity",
   ].join("\n");
-  return start(IMAGES[kind], script, ports, ports);
+  return start(IMAGES[kind], script, { ports, entries: ports, commandOf: (port) => serverAt(port, CLUSTER) });
 }
 
 /** A master with two replicas, and three Sentinels that watch it as `tokens`. */
-export async function startSentinels(kind: ServerKind): Promise<Topology> {
-  const servers = [7001, 7002, 7003];
+export async function startSentinels(kind: RedisKind): Promise<Topology> {
+  const ports = [7001, 7002, 7003];
   const sentinels = [7101, 7102, 7103];
   const script = [
-    `for p in ${servers.join(" ")}; do mkdir -p /data/$p; redis-server --port $p --dir /data/$p --bind 0.0.0.0 --protected-mode no --appendonly yes --save '' --repl-diskless-sync-delay 0 --daemonize yes $([ $p != 7001 ] && echo --replicaof 127.0.0.1 7001); done`,
+    `for p in ${ports.join(" ")}; do mkdir -p /data/$p; ${serverAt("$p", BEHIND_SENTINEL)} $([ $p != 7001 ] && echo --replicaof 127.0.0.1 7001); done`,
     `until [ $(redis-cli -p 7001 info replication | grep -c state=online) = 2 ]; do sleep 0.2; done`,
     `for p in ${sentinels.join(" ")}; do mkdir -p /data/$p; printf 'sentinel monitor tokens 127.0.0.1 7001 2\\nsentinel down-after-milliseconds tokens 1000\\nsentinel failover-timeout tokens 5000\\n' > /data/$p/sentinel.conf; redis-server /data/$p/sentinel.conf --sentinel --port $p --bind 0.0.0.0 --protected-mode no --daemonize yes; done`,
     `until redis-cli -p 7101 sentinel ckquorum tokens | grep -q '^OK 3'; do sleep 0.2; done`,
@@ -49,21 +58,36 @@ export async function startSentinels(kind: ServerKind): Promise<Topology> {
     "echo all is ready",
     "sleep infinity",
   ].join("\n");
-  return start(IMAGES[kind], script, [...servers, ...sentinels], sentinels);
+  const commandOf = (port: number, master: number): string =>
+    serverAt(port, `${BEHIND_SENTINEL} --replicaof 127.0.0.1 ${master}`);
+  return start(IMAGES[kind], script, { ports, entries: sentinels, commandOf });
 }
 
 /** A container with ports at which no servers run yet. */
-export async function startBare(kind: ServerKind, ports: number[]): Promise<Topology> {
-  return start(IMAGES[kind], "echo all is ready; sleep infinity", ports, ports);
+export async function startBare(kind: RedisKind, ports: number[]): Promise<Topology> {
+  const script = "echo all is ready; sleep infinity";
+  return start(IMAGES[kind], script, { ports, entries: ports, commandOf: (port) => serverAt(port, "") });
 }
 
-async function start(image: string, script: string, ports: number[], entries: number[]): Promise<Topology> {
+interface Servers {
+  readonly ports: number[];
+  /** The ports that a client is given. */
+  readonly entries: number[];
+  commandOf(port: number, master: number): string;
+}
+
+async function start(
+  image: string,
+  script: string,
+  { ports, entries, commandOf }: Servers,
+): Promise<Topology> {
+  const all = [...new Set([...ports, ...entries])];
   const container = await startContainer(
     image,
     image,
     (prepared) =>
       prepared
-        .withExposedPorts(...ports)
+        .withExposedPorts(...all)
         .withEntrypoint(["sh", "-c"])
         .withCommand([script])
         .withWaitStrategy(Wait.forLogMessage("all is ready"))
@@ -73,13 +97,17 @@ async function start(image: string, script: string, ports: number[], entries: nu
   const host = container.getHost();
   const at = (port: number) => ({ host, port: container.getMappedPort(port) });
   const nodes = entries.map(at);
+  const run = async (command: string): Promise<string> =>
+    (await container.exec(["sh", "-c", command])).output;
   return {
     name: image,
     url: `redis://${host}:${nodes[0]!.port}`,
     container,
     nodes,
-    natMap: Object.fromEntries(ports.map((port) => [`127.0.0.1:${port}`, at(port)])),
-    run: async (command) => (await container.exec(["sh", "-c", command])).output,
+    ports,
+    natMap: Object.fromEntries(all.map((port) => [`127.0.0.1:${port}`, at(port)])),
+    run,
+    startAgain: async (port, master) => void (await run(commandOf(port, master))),
     stop: async () => void (await container.stop()),
   };
 }

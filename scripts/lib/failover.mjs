@@ -1,0 +1,72 @@
+// Kills masters of a Redis Cluster or behind Sentinel, for a soak. The servers run in one container, each at a port.
+import { setTimeout as sleep } from "node:timers/promises";
+
+const PATIENCE_MS = 120_000;
+/** For how long replication is broken before a master dies, every other time. */
+const BROKEN_MS = 300;
+
+/**
+ * A disruption for the kit: the master that has our records is killed, and another server takes its place. The killed
+ * one comes back as its replica. Every other time, replication breaks shortly before: what the master acknowledges
+ * then, no replica has.
+ */
+export function failoverOf({ ports, run, startAgain }) {
+  let count = 0;
+
+  /** Every server that answers. */
+  const servers = async () => {
+    const asked = `redis-cli -p $p dbsize; redis-cli -p $p info server; redis-cli -p $p info replication`;
+    const text = await run(`for p in ${ports.join(" ")}; do echo "== $p"; (${asked}) 2>&1; done`);
+    return text
+      .split("== ")
+      .map((part) => ({
+        port: Number.parseInt(part, 10),
+        records: Number(/^\d+\s+(\d+)/.exec(part)?.[1]),
+        pid: Number(/process_id:(\d+)/.exec(part)?.[1]),
+        role: /role:(\w+)/.exec(part)?.[1],
+        isInSync: /master_link_status:up/.test(part),
+      }))
+      .filter(({ role }) => role !== undefined);
+  };
+  /** The only master, or the one that has the records: all of a namespace are in one slot. */
+  const masterIn = (found) =>
+    found.filter(({ role }) => role === "master").sort((a, b) => b.records - a.records)[0];
+
+  const untilInSync = () =>
+    until("all servers are there, and replicas are in sync", async () => {
+      const all = await servers();
+      const isWhole = all.length === ports.length;
+      return isWhole && all.every(({ role, isInSync }) => role === "master" || isInSync) ? all : undefined;
+    });
+
+  // In sync as a rule before the next failover begins: what a failover may take is to be known as exactly as it can be.
+  let whole = untilInSync();
+  return async () => {
+    const found = await whole;
+    const killed = masterIn(found);
+    const replicas = found.filter(({ role }) => role === "slave");
+    const setPassword = (password) =>
+      run(replicas.map(({ port }) => `redis-cli -p ${port} config set masterauth '${password}'`).join(";"));
+    const isBroken = ++count % 2 === 0;
+    if (isBroken) {
+      await setPassword("a wrong one");
+      await run(`redis-cli -p ${killed.port} client kill type replica; sleep ${BROKEN_MS / 1000}`);
+    }
+    await run(`kill -9 ${killed.pid}`);
+    if (isBroken) await setPassword("");
+    const master = await until("another server has the records", async () => {
+      const one = masterIn((await servers()).filter(({ port }) => port !== killed.port));
+      return one !== undefined && one.records > 0 ? one : undefined;
+    });
+    whole = startAgain(killed.port, master.port).then(untilInSync);
+    whole.catch(() => {}); // the next failover reports it
+  };
+}
+
+async function until(what, find) {
+  for (const end = Date.now() + PATIENCE_MS; ; await sleep(200)) {
+    const found = await find();
+    if (found !== undefined) return found;
+    if (Date.now() > end) throw new Error(`Not within ${PATIENCE_MS / 1000} s: ${what}.`);
+  }
+}
