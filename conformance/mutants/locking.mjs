@@ -5,6 +5,16 @@ import { lockingBy, ROUND_TRIP_MS, wrap } from "./change.mjs";
 
 export const locking = [
   {
+    name: "work begins under a lease that has expired",
+    paragraphs: ["6.2"],
+    case: "expired on the way",
+    core: {
+      file: "locks.js",
+      from: "fence !== null && performance.now() < askedAt + leaseMs",
+      to: "fence !== null",
+    },
+  },
+  {
     name: "two holders get one lock",
     paragraphs: ["6.1"],
     case: "holders in one process",

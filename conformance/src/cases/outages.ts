@@ -204,6 +204,25 @@ export const outages: Case[] = [
       run: (kit) => limitsWhileOpening(kit, away),
     }),
   ),
+  {
+    checks: ["6.2e"],
+    name: "work does not begin under a lease that expired on the way",
+    needs: ["locks"],
+    disruptions: ["freeze", "restore"],
+    async run(kit) {
+      const leaseMs = 2000;
+      const store = await kit.open({ leaseMs, timeoutMs: 10_000 });
+      await store.withLock("another key", () => {}); // so that only the grant has to come late
+      await disturb(kit, "freeze");
+      const call = store.withLock("key", async ({ signal }) => {
+        await sleep(50);
+        return signal.aborted;
+      });
+      await sleep(1.5 * leaseMs);
+      await restore(kit);
+      same(await call, false, "whether the lease was lost 50 ms after work began");
+    },
+  },
 ];
 
 /** Far below the time limit of the store, which is 10 s here. */
