@@ -40,8 +40,10 @@ export async function rekeyStore(flags: RekeyFlags, { output, signal }: Context)
       signal,
       ...(flags.to === "plaintext" && { to: "plaintext" as const }),
       onProgress: ({ records, changed }) => {
-        output.progress(
-          `${records.toLocaleString("en")} of ${before.records.toLocaleString("en")} read, ${changed.toLocaleString("en")} sealed`,
+        output.progressAt(
+          changed,
+          () =>
+            `${records.toLocaleString("en")} of ${before.records.toLocaleString("en")} read, ${changed.toLocaleString("en")} sealed`,
         );
         return pace(changed);
       },

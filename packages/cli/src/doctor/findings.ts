@@ -67,6 +67,12 @@ export function finding(name: FindingName, what: string): Finding {
   return { name, severity, what, advice };
 }
 
+/** A finding for the privileges that a user lacks, such as `DELETE on tokenkeep`. */
+export function missingPrivileges(missing: readonly string[]): Finding[] {
+  if (missing.length === 0) return [];
+  return [finding("missing-privileges", `This user lacks ${missing.join(", ")}.`)];
+}
+
 /** A clock that is further off makes tokens look fresh that are not, and leases short. */
 const CLOCK_MS = 30_000;
 

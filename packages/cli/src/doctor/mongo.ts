@@ -1,6 +1,5 @@
 import { importFromProject } from "../project.js";
-import { checkClock, type Finding, finding } from "./findings.js";
-import { missingPrivileges } from "./sql.js";
+import { checkClock, type Finding, finding, missingPrivileges } from "./findings.js";
 
 type Document = Record<string, unknown>;
 

@@ -1,6 +1,6 @@
 import { importFromProject } from "../project.js";
-import { checkClock, type Finding, finding } from "./findings.js";
-import { checkIndexes, missingPrivileges, PRIVILEGES, TABLES } from "./sql.js";
+import { checkClock, type Finding, finding, missingPrivileges } from "./findings.js";
+import { checkIndexes, PRIVILEGES, TABLES } from "./sql.js";
 
 type Row = Record<string, unknown>;
 

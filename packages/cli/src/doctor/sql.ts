@@ -35,11 +35,5 @@ export function checkIndexes(found: readonly SqlIndex[]): Finding[] {
 /** What a program needs on both tables. */
 export const PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE"] as const;
 
-/** A finding for the privileges that a user lacks, such as `DELETE on tokenkeep`. */
-export function missingPrivileges(missing: readonly string[]): Finding[] {
-  if (missing.length === 0) return [];
-  return [finding("missing-privileges", `This user lacks ${missing.join(", ")}.`)];
-}
-
 /** The tables that adapters create by default. */
 export const TABLES = ["tokenkeep", "tokenkeep_locks"] as const;
