@@ -73,12 +73,11 @@ export function linearize(calls: readonly Operation[]): Linearized {
   const steady = eventsOf(calls.filter((call) => !isFailover(call)));
   if (search(steady, start, "quick").unexplained === undefined) return { lost: [] };
   const events = eventsOf(calls);
-  for (const effort of ["careful", "exhaustive"] as const) {
-    const { unexplained, configurations } = search(events, start, effort);
-    if (unexplained === undefined) return { lost: fewestLost(configurations) };
-    if (effort === "exhaustive") return { anomaly: shorten(unexplained, events, start), lost: [] };
-  }
-  return { lost: [] };
+  const careful = search(events, start, "careful");
+  if (careful.unexplained === undefined) return { lost: fewestLost(careful.configurations) };
+  const { unexplained, configurations } = search(events, start, "exhaustive");
+  if (unexplained === undefined) return { lost: fewestLost(configurations) };
+  return { anomaly: shorten(unexplained, events, start), lost: [] };
 }
 
 function fewestLost(configurations: readonly Configuration[]): readonly Operation[] {
