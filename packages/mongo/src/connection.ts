@@ -2,10 +2,16 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { isTokenStoreError } from "@tokenkeep/core";
 import type { Deadline } from "@tokenkeep/core/backend";
 import type { Abortable, MongoClient, OperationOptions, TopologyDescription } from "mongodb";
-import { isDuplicate, isTransient, isUnapplied, isUnsent, toStoreError } from "./errors.js";
+import { isDeadlock, isDuplicate, isTransient, isUnapplied, isUnsent, toStoreError } from "./errors.js";
 
 /** The longest pause before a request is sent again, in milliseconds. */
 const MAX_PAUSE_MS = 250;
+/**
+ * The longest pause after a deadlock, in milliseconds. PostgreSQL, which FerretDB stores in, needs a second to notice one
+ * (`deadlock_timeout`), and rolls back one write of it. If that write comes back before the others are done, all of them
+ * are in a deadlock again, perhaps for ever.
+ */
+const MAX_DEADLOCK_PAUSE_MS = 5_000;
 
 /**
  * The options of every request. The signal ends the request at the deadline, also while the driver still waits for a
@@ -74,8 +80,8 @@ export class Connection {
       } catch (error) {
         if (isTokenStoreError(error) || deadline.isOver || !mayRepeat(error)) throw error;
         if (isUnsent(error)) deadline.blockedBy(error);
+        await (isDeadlock(error) ? pauseUpTo(MAX_DEADLOCK_PAUSE_MS) : pause(attempt));
       }
-      await pause(attempt);
       deadline.check();
     }
   }
@@ -143,5 +149,9 @@ function problemOf({ type, servers }: TopologyDescription): unknown {
 
 /** Grows, and is random, so that requests that disturbed each other don't do so again. */
 function pause(attempt: number): Promise<void> {
-  return sleep(Math.random() * Math.min(10 * 2 ** attempt, MAX_PAUSE_MS));
+  return pauseUpTo(Math.min(10 * 2 ** attempt, MAX_PAUSE_MS));
+}
+
+function pauseUpTo(ms: number): Promise<void> {
+  return sleep(Math.random() * ms);
 }

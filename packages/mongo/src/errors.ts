@@ -70,6 +70,11 @@ export function isUnapplied(error: unknown): boolean {
   return kindOf(error) !== "closed" && toStoreError(error)?.code === "ERR_UNAVAILABLE";
 }
 
+/** Whether FerretDB rolled the write back because it and another waited for each other. */
+export function isDeadlock(error: unknown): boolean {
+  return kindOf(error) === "deadlock";
+}
+
 /** Whether the request was never sent. */
 export function isUnsent(error: unknown): boolean {
   return kindOf(error) === "unsent";

@@ -119,6 +119,23 @@ await describeOnEach(({ url, name: serverName }) => {
     for (const store of stores) await store.close();
   });
 
+  it("gives a token that four stores race for to one of them, and does not leave them in deadlocks", async () => {
+    const stores = Array.from({ length: 4 }, () => openStore({ timeoutMs: 60_000 }));
+    await Promise.all(stores.map((store) => store.findTokenById("x")));
+    for (let round = 0; round < 40; round++) {
+      const refreshToken = `prize ${round}`;
+      const saves = stores.map((store, i) =>
+        store.saveToken({ userSignature: { name: `${round} ${i}` }, refreshToken }),
+      );
+      const codes = (await Promise.allSettled(saves)).map((saved) =>
+        saved.status === "rejected" ? saved.reason.code : null,
+      );
+      expect(codes.filter((code) => code === "ERR_CONFLICT")).toHaveLength(3);
+      expect(codes.filter((code) => code === null)).toHaveLength(1);
+    }
+    for (const store of stores) await store.close();
+  }, 180_000);
+
   it("reads the user's newest record, however many the user has", async () => {
     const store = openStore();
     for (const clientId of ["0", "1", "2", "3", "2"]) {
