@@ -11,5 +11,7 @@ export default defineConfig({
     // of two packages at once, that is more than there may be cores: most of the time they wait, for leases to
     // end and servers to come back
     maxWorkers: 3,
+    // What was not equal is told whole: a log may be all that is left of a run.
+    chaiConfig: { truncateThreshold: 400 },
   },
 });

@@ -1,6 +1,6 @@
 // Zoho's own SDKs, each run as a process of its own, through everything that they ask of a store.
 import { expect, it } from "vitest";
-import { ADA, BOB, client, newLogin, onEachSdkAndStore } from "./setting.js";
+import { ADA, BOB, client, newLogin, onEachSdkAndStore, USUAL } from "./setting.js";
 
 onEachSdkAndStore((setting) => {
   const { program, isDurable, sdk } = setting;
@@ -164,4 +164,4 @@ onEachSdkAndStore((setting) => {
     expect(setting.zoho.requests.filter((request) => request === "refresh")).toHaveLength(1);
     expect(records).toMatchObject([{ id: record.id, refreshToken: record.refreshToken }]);
   });
-});
+}, USUAL);

@@ -30,6 +30,9 @@ export interface Setting {
 /** The SDKs of the newest version. */
 export const NEWEST: readonly SdkName[] = SDKS.filter((sdk) => sdk.endsWith("8.0"));
 
+/** The SDKs that have the long tests: the newest, and each of them where `TOKENKEEP_EVERY` is set. */
+export const USUAL: readonly SdkName[] = process.env.TOKENKEEP_EVERY ? SDKS : NEWEST;
+
 /** Registers the tests once for each SDK: of version 8.0 on memory and on SQLite, of the others on SQLite. */
 export function onEachSdkAndStore(
   register: (setting: Setting) => void,
