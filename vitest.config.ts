@@ -10,7 +10,7 @@ export default defineConfig({
     hookTimeout: 120_000,
     // of two packages at once, that is more than there may be cores: most of the time they wait, for leases to
     // end and servers to come back
-    maxWorkers: 3,
+    maxWorkers: 2,
     // What was not equal is told whole: a log may be all that is left of a run.
     chaiConfig: { truncateThreshold: 400 },
   },

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { describeOn, KINDS, startSentinels } from "@tokenkeep/test-servers";
 import { expect, it, vi } from "vitest";
 import { RedisTokenStore } from "../src/index.js";
-import { freshNamespace } from "./support/helpers.js";
+import { freshNamespace, until } from "./support/helpers.js";
 import { freezeServer, killServer, lostOf, saveThrough } from "./support/loss-of-master.js";
 
 // A Sentinel that was stopped, or that the machine left no time, does nothing for 30 s:
@@ -21,12 +21,17 @@ for (const kind of KINDS) {
         return Number(answer.trim().split(/\s+/).at(-1));
       }
 
-      /** Without all replicas online, a failover may choose one that has nothing yet. */
+      /**
+       * Without all replicas online, a failover may choose one that has nothing yet. The master is asked for anew each
+       * time: where the machine leaves a server no time for a second, Sentinel makes another one the master.
+       */
       async function mastersReplicasOnline(): Promise<number> {
-        const port = await masterPort();
-        await run(
-          `until [ $(redis-cli -p ${port} info replication | grep -c state=online) = 2 ]; do sleep 0.2; done`,
-        );
+        let port = 0;
+        await until(async () => {
+          port = await masterPort();
+          const replication = await run(`redis-cli -p ${port} info replication`);
+          return replication.includes("role:master") && replication.match(/state=online/g)?.length === 2;
+        }, "a master with two replicas");
         return port;
       }
 
