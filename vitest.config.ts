@@ -8,8 +8,7 @@ export default defineConfig({
     // real servers and child processes on a small machine
     testTimeout: 60_000,
     hookTimeout: 120_000,
-    // of two packages at once, that is more than there may be cores: most of the time they wait, for leases to
-    // end and servers to come back
+    // of two packages at once; more would not end sooner, since two cores are busy with that, and meet time limits
     maxWorkers: 2,
     // What was not equal is told whole: a log may be all that is left of a run.
     chaiConfig: { truncateThreshold: 400 },
