@@ -1,6 +1,7 @@
 import { inspect } from "node:util";
 import { MongoTokenStore, type MongoTokenStoreOptions } from "@tokenkeep/mongo";
 import { MongoClient } from "mongodb";
+import mongoose from "mongoose";
 import { describe, expect, it } from "vitest";
 import { describeOnEach, freshName } from "./support.js";
 
@@ -18,8 +19,6 @@ function refusal(options: unknown): unknown {
 
 describe("options", () => {
   const client = new MongoClient(URL_OF_NOBODY);
-  // What the store uses to recognise a connection of mongoose's.
-  const mongooseConnection = { getClient: () => client, collection: () => ({}), readyState: 1 };
 
   it.each<[string, unknown, RegExp]>([
     ["nothing", {}, /one of url, client and db/],
@@ -36,9 +35,9 @@ describe("options", () => {
     ["a database of a database", { db: client.db(), database: "x" }, /db or database/],
     ["something else as a client", { client: {} }, /MongoClient of the package mongodb/],
     ["something else as a database", { db: {} }, /Db of the package mongodb/],
-    ["a mongoose connection as client", { client: mongooseConnection }, /connection\.getClient\(\)/],
-    ["a mongoose connection as db", { db: mongooseConnection }, /connection\.getClient\(\)/],
-    ["mongoose", { db: { mongo: {}, connection: mongooseConnection } }, /connection\.getClient\(\)/],
+    ["a mongoose connection as client", { client: mongoose.connection }, /connection\.getClient\(\)/],
+    ["a mongoose connection as db", { db: mongoose.connection }, /connection\.getClient\(\)/],
+    ["mongoose", { db: mongoose }, /connection\.getClient\(\)/],
     ["a collection name with a zero", { client, collection: "a\0b" }, /collection must be a name/],
     ["an empty name of a database", { client, database: "" }, /database must be a name/],
     ["a database in the URL with a dot", { url: "mongodb://127.0.0.1:1/a.b" }, /can't be used/],
@@ -107,6 +106,16 @@ await describeOnEach(({ url, name: serverName }) => {
     await client.db("tokenkeep_other").dropDatabase();
     await client.db().collection(collection).drop();
     await client.close();
+  });
+
+  it("takes the client of a mongoose connection, as the message advises", async () => {
+    const { connection } = await mongoose.connect(url);
+    const store = new MongoTokenStore({ client: connection.getClient(), collection });
+    await store.saveToken({ id: "x", accessToken: "a" });
+    expect(await store.findTokenById("x")).toMatchObject({ accessToken: "a" });
+    await store.close();
+    await connection.dropCollection(collection);
+    await mongoose.disconnect();
   });
 
   it.each([{ collection: ".a" }, { database: "a b" }, { database: "d".repeat(64) }])(

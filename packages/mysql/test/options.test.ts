@@ -1,4 +1,6 @@
 import { MysqlTokenStore, type MysqlTokenStoreOptions, mysqlSchema } from "@tokenkeep/mysql";
+import { drizzle } from "drizzle-orm/mysql2";
+import knex from "knex";
 import { createPool as createCallbackPool } from "mysql2";
 import { createPool } from "mysql2/promise";
 import { describe, expect, it } from "vitest";
@@ -16,8 +18,6 @@ function refusal(options: unknown): Error & { code?: string } {
 
 describe("options that are refused", () => {
   const pool = createPool(url);
-  const knex = Object.assign(() => {}, { client: {}, raw: () => {} });
-  const drizzle = { $client: pool, select: () => {} };
   const connection = { execute: () => {}, query: () => {}, end: () => {} };
   const cases: [string, unknown, RegExp][] = [
     ["an unset variable", undefined, /undefined.*environment variable/],
@@ -39,8 +39,8 @@ describe("options that are refused", () => {
     ["both", { url, pool }, /not both/],
     ["a pool and clientOptions", { pool, clientOptions: {} }, /not both/],
     ["a single connection", { pool: connection }, /single connection/],
-    ["a knex handle", { pool: knex }, /knex/],
-    ["a drizzle handle", { pool: drizzle }, /drizzle/],
+    ["a knex handle", { pool: knex({ client: "mysql2", connection: url }) }, /knex/],
+    ["a drizzle handle", { pool: drizzle(pool) }, /drizzle/],
     ["null as pool", { pool: null }, /pool/],
     ["clientOptions that are no object", { url, clientOptions: 5 }, /clientOptions/],
     ["a password that is a number", { url, clientOptions: { password: 12345678 } }, /must be a string/],

@@ -1,4 +1,6 @@
 import { PostgresTokenStore, type PostgresTokenStoreOptions, postgresSchema } from "@tokenkeep/postgres";
+import { drizzle } from "drizzle-orm/node-postgres";
+import knex from "knex";
 import pg from "pg";
 import { describe, expect, it } from "vitest";
 
@@ -16,8 +18,6 @@ function refusal(options: unknown): Error & { code?: string } {
 describe("options that are refused", () => {
   const pool = new pg.Pool({ connectionString: url });
   const client = new pg.Client(url);
-  const knex = Object.assign(() => {}, { client: {}, raw: () => {} });
-  const drizzle = { $client: pool, select: () => {} };
   const cases: [string, unknown, RegExp][] = [
     ["an unset variable", undefined, /undefined.*environment variable/],
     ["an unset variable as url", { url: undefined }, /url is undefined.*environment variable/],
@@ -38,8 +38,8 @@ describe("options that are refused", () => {
     ["both", { url, pool }, /not both/],
     ["a pool and clientOptions", { pool, clientOptions: {} }, /not both/],
     ["a single client", { pool: client }, /single connection/],
-    ["a knex handle", { pool: knex }, /knex/],
-    ["a drizzle handle", { pool: drizzle }, /drizzle/],
+    ["a knex handle", { pool: knex({ client: "pg", connection: url }) }, /knex/],
+    ["a drizzle handle", { pool: drizzle(pool) }, /drizzle/],
     ["clientOptions that are no object", { url, clientOptions: 5 }, /clientOptions/],
     ["a host in clientOptions", { url, clientOptions: { host: "other" } }, /host/],
     ["TLS in both", { url: `${url}?sslmode=verify-full`, clientOptions: { ssl: { ca: "" } } }, /TLS/],

@@ -14,6 +14,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { BaseTokenStore, Deadline } from "@tokenkeep/core/backend";
 import { SqliteTokenStore } from "@tokenkeep/sqlite";
+import { drizzle } from "drizzle-orm/better-sqlite3";
+import knex from "knex";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { SqliteBackend } from "../src/backend.js";
 import { toStoreError } from "../src/errors.js";
@@ -298,8 +300,8 @@ it.each([
 });
 
 it.each([
-  ["a knex handle", Object.assign(() => {}, { client: {}, raw: () => {} }), "knex"],
-  ["a drizzle handle", { $client: {}, select: () => {} }, "the driver's own handle"],
+  ["a knex handle", knex({ client: "better-sqlite3", useNullAsDefault: true }), "knex"],
+  ["a drizzle handle", drizzle.mock(), "the driver's own handle"],
   ["a database that is closed", closedDatabase(), "Open it first"],
 ])("%s is refused, and the message says what to do", (_name, database, advice) => {
   const make = () => new SqliteTokenStore({ database } as never);
