@@ -36,8 +36,8 @@ export function failureOf(error: unknown, kind: FailureKind, secrets: readonly s
  * @returns `ERR_LOGIN_REQUIRED` or `ERR_PROVIDER`, with a `ProviderError` as its cause
  */
 export function errorOfFailure(failure: Failure, token: OAuthToken, notBefore?: number): TokenStoreError {
-  const { kind, message, status, error, description } = failure;
-  const cause = new ProviderError(message, { status, error, description, sent: kind !== "not-sent" });
+  const { kind, message } = failure;
+  const cause = causeOf(failure);
   const id = idOf(token);
   if (kind === "login") {
     const text = `A login is required of ${nameOf(token)}: the refresh token is no longer accepted. ${message}`;
@@ -50,6 +50,18 @@ export function errorOfFailure(failure: Failure, token: OAuthToken, notBefore?: 
   const when = notBefore === undefined ? "" : ` Asked again after ${new Date(notBefore).toISOString()}.`;
   const text = `The access token for ${nameOf(token)} could not be refreshed. ${message}${when}`;
   return new TokenStoreError("ERR_PROVIDER", text, { cause, retryable: true, ...id });
+}
+
+/**
+ * The error that callers get for a failed revocation.
+ * @param failure what happened
+ * @param token the record
+ * @returns `ERR_PROVIDER`, with a `ProviderError` as its cause
+ */
+export function revocationFailed(failure: Failure, token: OAuthToken): TokenStoreError {
+  const text = `The grant of ${nameOf(token)} could not be revoked; its record was kept. ${failure.message}`;
+  const retryable = failure.kind !== "client";
+  return new TokenStoreError("ERR_PROVIDER", text, { cause: causeOf(failure), retryable, ...idOf(token) });
 }
 
 /**
@@ -77,6 +89,10 @@ export function refusedRecord(token: OAuthToken, why: string): TokenStoreError {
     retryable: false,
     ...idOf(token),
   });
+}
+
+function causeOf({ kind, message, status, error, description }: Failure): ProviderError {
+  return new ProviderError(message, { status, error, description, sent: kind !== "not-sent" });
 }
 
 function nameOf({ userSignature, id }: OAuthToken): string {

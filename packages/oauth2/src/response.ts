@@ -55,7 +55,8 @@ export function errorOf(
   const { code, description } = errorFields(body);
   const error = code === undefined ? undefined : safeText(code, all, 100);
   const shown = description === undefined ? undefined : safeText(description, all);
-  const what = error === undefined ? "without a token" : `with "${error}"${shown ? `: ${shown}` : ""}`;
+  const nothing = status < 300 ? "without a token" : "without an error code";
+  const what = error === undefined ? nothing : `with "${error}"${shown ? `: ${shown}` : ""}`;
   const message = `The provider answered HTTP ${status} ${what}`;
   return new ProviderError(message.endsWith(".") ? message : `${message}.`, {
     status,

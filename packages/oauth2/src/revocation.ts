@@ -6,7 +6,7 @@ import {
   TokenStoreError,
 } from "@tokenkeep/core";
 import { classifyError } from "./classify.js";
-import { errorOfFailure, failureOf } from "./errors.js";
+import { failureOf, revocationFailed } from "./errors.js";
 import type { CheckedManagerOptions } from "./manager-options.js";
 import { checkBelongs } from "./may-refresh.js";
 import type { Provider } from "./provider.js";
@@ -73,6 +73,6 @@ async function askProvider(token: OAuthToken, provider: Provider, timeoutMs: num
     const kind = provider.classify?.(error) ?? classifyError(error);
     // a token that the provider doesn't accept any more needs no revocation
     if (kind === "login") return;
-    throw errorOfFailure(failureOf(error, kind, secretsOf(token)), token);
+    throw revocationFailed(failureOf(error, kind, secretsOf(token)), token);
   }
 }
