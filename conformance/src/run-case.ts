@@ -38,6 +38,7 @@ export async function runCase(test: Case, candidate: Candidate): Promise<void> {
     const call = options === undefined ? "" : `, ${show(options)}`;
     return add(await module.client.store(client, space, options), `client.store(client, space${call})`);
   };
+  let failure: Error | undefined;
   try {
     const kit: Kit = {
       ...candidate,
@@ -51,13 +52,19 @@ export async function runCase(test: Case, candidate: Candidate): Promise<void> {
     };
     await inTime(test.run(kit), limitOf(test, candidate), "the case");
   } catch (error) {
-    throw failureOf(test, trace, error);
-  } finally {
-    for (const end of endings.reverse()) await end();
-    // If a store can't close, the cases of 5.4 report that, not every case.
-    await Promise.allSettled(stores.map((store) => inTime(store.close(), CASE_TIMEOUT_MS)));
-    await removeSpace(candidate.module, space);
+    failure = failureOf(test, trace, error);
   }
+  for (const end of endings.reverse()) {
+    try {
+      await inTime(Promise.resolve(end()), CASE_TIMEOUT_MS, "what the case started");
+    } catch (error) {
+      failure ??= failureOf(test, trace, error);
+    }
+  }
+  // If a store can't close, the cases of 5.4 report that, not every case.
+  await Promise.allSettled(stores.map(async (store) => inTime(store.close(), CASE_TIMEOUT_MS)));
+  await removeSpace(candidate.module, space);
+  if (failure !== undefined) throw failure;
 }
 
 /** The whole failure: what the contract says, the calls to the store, what was expected and what happened. */

@@ -136,3 +136,17 @@ test("--only takes a section, a paragraph and a sentence, and several of them", 
   expect(sentence).toBeGreaterThan(0);
   expect(passed("4.1", "9.1b")).toBe(paragraph + 1);
 });
+
+test("a module that fails to clean up after a case fails that case, and the others run", () => {
+  const module = join(directory, "broken-cleanup.mjs");
+  writeFileSync(
+    module,
+    `import good from ${JSON.stringify(pathToFileURL(GOOD).href)};
+     const restore = () => { throw new Error("the proxy is gone"); };
+     export default { ...good, disruptions: { cut() {}, restore } };`,
+  );
+  const { status, stdout } = run(module, "--only", "7.3c", "--only", "4.1");
+  expect(stdout).toContain("the proxy is gone");
+  expect(stdout).toMatch(/^\d+ passed, [1-9]\d* failed/m);
+  expect(status).toBe(1);
+});
