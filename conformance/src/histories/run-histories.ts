@@ -46,6 +46,8 @@ export interface HistoryReport {
   readonly disruptions: Readonly<Record<string, number>>;
   /** The longest call, in milliseconds. */
   readonly longestMs: number;
+  /** Which call it was: its method, and how it failed if it did. */
+  readonly longestCall: string;
   /** How long the check took, in milliseconds. */
   readonly checkedForMs: number;
   /** How many acknowledged writes the module's failovers took: at least so many, by the results of later calls. */
@@ -288,6 +290,7 @@ class Totals {
   readonly disruptions: Record<string, number> = {};
   uncertain = 0;
   longestMs = 0;
+  longestCall = "";
   lostWrites = 0;
   lostLocks = 0;
   readonly anomalies: string[] = [];
@@ -301,17 +304,21 @@ class Totals {
   ): void {
     for (const { action, outcome, from, to } of [...calls, ...holds]) {
       count(this.calls, action.method);
-      if (outcome === undefined) this.uncertain++;
-      else {
-        this.longestMs = Math.max(this.longestMs, to - from);
-        if ("code" in outcome) {
-          count(this.failures, outcome.code);
-          if (outcome.uncertain) this.uncertain++;
-        }
+      if (outcome === undefined) {
+        this.uncertain++;
+        continue;
+      }
+      const failure = "code" in outcome ? outcome : undefined;
+      if (failure !== undefined) count(this.failures, failure.code);
+      if (failure?.uncertain) this.uncertain++;
+      if (to - from > this.longestMs) {
+        this.longestMs = to - from;
+        this.longestCall = failure === undefined ? action.method : `${action.method}, ${failure.code}`;
       }
     }
     for (const { what } of disruptions) count(this.disruptions, what);
-    if (this.longestMs > HANGS_MS) this.anomalies.push(`✗ a call took ${Math.round(this.longestMs)} ms`);
+    if (this.longestMs > HANGS_MS)
+      this.anomalies.push(`✗ a call took ${Math.round(this.longestMs)} ms: ${this.longestCall}`);
     this.anomalies.push(...anomalies.map(anomalyText), ...lockAnomalies.map(lockText));
     this.undecided.push(...undecided);
     this.lostWrites += lost.length;

@@ -25,7 +25,7 @@ export function textOfHistories(report: HistoryReport): string {
     `  not known     ${written(report.uncertain)} writes, done or not`,
     `  disruptions   ${counts(report.disruptions) || "none"}`,
     ...("failover" in report.disruptions ? [`  lost          ${lostText(report)}`] : []),
-    `  longest call  ${seconds(report.longestMs)}`,
+    `  longest call  ${seconds(report.longestMs)}: ${report.longestCall}`,
     `  checked in    ${seconds(report.checkedForMs)}`,
   ];
   for (const anomaly of report.anomalies.slice(0, SHOWN)) lines.push("", anomaly);
