@@ -8,7 +8,7 @@ import {
 } from "@tokenkeep/core/sql";
 import pg from "pg";
 import { RULES } from "./errors.js";
-import type { CheckedOptions, PgPool } from "./options.js";
+import type { CheckedOptions, PgClient, PgPool } from "./options.js";
 
 /** Rows as text in arrays, whatever type parsers the pool has. */
 const AS_TEXT = { rowMode: "array", types: { getTypeParser: () => (value: string) => value } };
@@ -27,7 +27,7 @@ export class PostgresPool implements SqlPool {
     if (url !== undefined) {
       const defaults = { connectionTimeoutMillis: connectTimeoutMs, keepAlive: true };
       this.#own = new pg.Pool({ ...defaults, ...clientOptions, connectionString: url.href });
-      // An idle connection that breaks is replaced when it is needed. Without a listener it would end the process.
+      // An idle connection that breaks is replaced when it is needed.
       this.#own.on("error", ignore);
       this.#own.on("connect", (client) => {
         const { stream } = (client as pg.Client).connection;
@@ -37,9 +37,18 @@ export class PostgresPool implements SqlPool {
     this.#pool = pool ?? this.#own!;
   }
 
-  async connect(): Promise<SqlSession> {
-    const client = await this.#pool.connect();
-    // A connection that breaks while it is used emits this too, besides failing the statement.
+  connect(): Promise<SqlSession> {
+    return new Promise((resolve, reject) => {
+      // With a promise, a server that ends the connection in the same packet would find no listener yet.
+      this.#pool.connect((error, client) => {
+        if (client === undefined) reject(error);
+        else resolve(this.#sessionOn(client));
+      });
+    });
+  }
+
+  #sessionOn(client: PgClient): SqlSession {
+    // A connection that breaks emits this, besides failing the statement. Without a listener it would end the process.
     client.on("error", ignore);
     return {
       send: async ({ sql, values }) => {

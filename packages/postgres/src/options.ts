@@ -19,7 +19,7 @@ export interface PgClient {
 /** The part of a `Pool` of `pg` that is used. */
 export interface PgPool {
   readonly totalCount: number;
-  connect(): Promise<PgClient>;
+  connect(callback: (error: Error | undefined, client: PgClient | undefined) => void): void;
 }
 
 /**

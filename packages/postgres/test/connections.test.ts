@@ -1,3 +1,5 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer } from "node:net";
 import { startProxy } from "@tokenkeep/conformance";
 import { keysOf, type TokenFields } from "@tokenkeep/core/backend";
 import { describeOnServer } from "@tokenkeep/test-servers";
@@ -85,6 +87,52 @@ await describeOnServer("postgres", ({ url, container }) => {
         retryable: false,
       });
     });
+  });
+
+  it("a connection that the server ends in the packet that opens it does not end the process", async () => {
+    const { hostname, port } = new URL(url);
+    const name = freshName();
+    const ready = Buffer.from("Z\0\0\0\x05I", "latin1");
+    let ended = 0;
+    const proxy = createServer((client) => {
+      const server = connect(Number(port || 5432), hostname);
+      client.pipe(server);
+      // What the server says of the end of the first connection waits for what it says of its beginning.
+      let held: Buffer | undefined;
+      server.on("data", async (data: Buffer) => {
+        if (held !== undefined) client.write(Buffer.concat([held, data]));
+        else if (ended > 0 || !data.includes(ready)) client.write(data);
+        else {
+          held = data;
+          ended++;
+          await sql(
+            url,
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1",
+            [name],
+          );
+        }
+      });
+      server.on("close", () => client.destroy());
+      client.on("close", () => server.destroy());
+      for (const socket of [client, server]) socket.on("error", () => {});
+    });
+    proxy.listen(0, "127.0.0.1");
+    await once(proxy, "listening");
+    const through = urlWith(url, {
+      hostname: "127.0.0.1",
+      port: String((proxy.address() as AddressInfo).port),
+      search: `?application_name=${name}`,
+    });
+    const pool = new pg.Pool({ connectionString: through });
+    for (const where of [{ url: through }, { pool }]) {
+      ended = 0;
+      const store = open({ ...where, schema });
+      expect(await store.findTokenById("nobody")).toBeNull();
+      expect(ended).toBe(1);
+      await store.close();
+    }
+    await pool.end();
+    proxy.close();
   });
 
   describe("statements", () => {
