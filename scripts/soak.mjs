@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import { hasProblems, runHistories, textOfHistories } from "../conformance/dist/index.js";
 import { startCluster, startSentinels } from "../conformance/servers/dist/redis-topology.js";
 import { startContainer, startServer } from "../conformance/servers/dist/servers.js";
-import { failoverOf } from "./lib/failover.mjs";
+import { failoversOf } from "./lib/failover.mjs";
 
 /** With the flags under which an acknowledged write is on the disk. */
 const DURABLE = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""];
@@ -68,6 +68,7 @@ if (backend === undefined || !(Number(values.minutes) > 0)) {
 
 const folder = mkdtempSync(join(tmpdir(), "tokenkeep-soak-"));
 const started = await backend.start?.();
+let failovers;
 try {
   const module = new URL(`../packages/${backend.folder}/test/store.mjs`, import.meta.url).href;
   const server = started && backend.port && serverOf(started, backend);
@@ -76,7 +77,8 @@ try {
   process.env.TOKENKEEP_SOAK = JSON.stringify({ module, server, options });
   if (backend.target !== undefined) {
     process.env.TOKENKEEP_REDIS_TEST = JSON.stringify(backend.target(started));
-    disruptWith({ failover: failoverOf(started) });
+    failovers = failoversOf(started);
+    disruptWith({ failover: failovers.failover });
   }
   const report = await runHistories(new URL("lib/soak-store.mjs", import.meta.url), {
     durationMs: Number(values.minutes) * 60_000,
@@ -89,6 +91,9 @@ try {
   const name =
     waitReplicas === undefined ? values.backend : `${values.backend}, waitReplicas ${waitReplicas}`;
   console.log(textOfHistories({ ...report, store: name }));
+  const unasked = await failovers?.unasked();
+  if (unasked > 0)
+    console.log(`\nThe servers began ${unasked} failovers by themselves, which the check knows nothing of.`);
   if (hasProblems(report)) process.exitCode = 1;
 } finally {
   await started?.container.stop();

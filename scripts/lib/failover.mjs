@@ -9,8 +9,11 @@ const BROKEN_MS = 300;
  * A disruption for the kit: the master that has our records is killed, and another server takes its place. The killed
  * one comes back as its replica. Every other time, replication breaks shortly before: what the master acknowledges
  * then, no replica has.
+ *
+ * On a machine that leaves them no time, the servers also replace a master that lives. The kit does not know of that, so
+ * that what they lose looks like an anomaly: `unasked` tells how often they began to, besides.
  */
-export function failoverOf({ ports, run, startAgain }) {
+export function failoversOf({ ports, run, startAgain }) {
   let count = 0;
 
   /** Every server that answers. */
@@ -32,6 +35,14 @@ export function failoverOf({ ports, run, startAgain }) {
   const masterIn = (found) =>
     found.filter(({ role }) => role === "master").sort((a, b) => b.records - a.records)[0];
 
+  /** Every failover adds one: https://redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec/ */
+  const epoch = async () => {
+    const asked = `redis-cli -p $p cluster info; redis-cli -p $p sentinel master tokens`;
+    const text = await run(`for p in ${ports.join(" ")} 7101; do (${asked}) 2>&1; done`);
+    const epochs = text.matchAll(/(?:cluster_current_epoch:|config-epoch\s+)(\d+)/g);
+    return Math.max(...[...epochs].map(([, number]) => Number(number)));
+  };
+
   const untilInSync = () =>
     until("all servers are there, and replicas are in sync", async () => {
       const all = await servers();
@@ -41,7 +52,8 @@ export function failoverOf({ ports, run, startAgain }) {
 
   // In sync as a rule before the next failover begins: what a failover may take is to be known as exactly as it can be.
   let whole = untilInSync();
-  return async () => {
+  const atStart = epoch();
+  const failover = async () => {
     const found = await whole;
     const killed = masterIn(found);
     const replicas = found.filter(({ role }) => role === "slave");
@@ -61,6 +73,7 @@ export function failoverOf({ ports, run, startAgain }) {
     whole = startAgain(killed.port, master.port).then(untilInSync);
     whole.catch(() => {}); // the next failover reports it
   };
+  return { failover, unasked: async () => (await epoch()) - (await atStart) - count };
 }
 
 async function until(what, find) {

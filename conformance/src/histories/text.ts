@@ -36,7 +36,7 @@ export function textOfHistories(report: HistoryReport): string {
   lines.push(
     "",
     found === 0
-      ? "No anomaly: one order of the calls explains every result."
+      ? `No anomaly${undecided > 0 ? " in the others" : ""}: one order of the calls explains every result.`
       : `${found} ${found === 1 ? "anomaly" : "anomalies"}.`,
   );
   return lines.join("\n");
