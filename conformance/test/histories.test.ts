@@ -475,10 +475,10 @@ describe("the command finds the mutant that", () => {
     expect(status).toBe(0);
   });
 
-  test.each(historyMutants)("$name", { timeout: 300_000 }, async ({ name }) => {
+  test.each(historyMutants)("$name", { timeout: 600_000 }, async ({ name }) => {
     // What happens at the same time is chance.
     for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-      const { status, stdout } = await run(mutantCode(name), "--histories", "3s", "--processes", "3");
+      const { status, stdout } = await run(mutantCode(name), "--histories", "8s", "--processes", "3");
       if (status === 0) continue;
       expect(stdout).toMatch(/^✗ (No order of the calls explains this result:|A lock was granted wrongly)/m);
       return;
