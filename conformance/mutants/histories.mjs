@@ -6,7 +6,7 @@ import { ROUND_TRIP_MS, wrap } from "./change.mjs";
 
 const CACHED_MS = 50;
 const LAG_MS = 30;
-const FLUSH_MS = 1000;
+const FLUSH_MS = 100;
 const TWO_MASTERS_MS = 5000;
 /** So many finds of a store are right: the cases make fewer. */
 const WARM_AFTER = 30;
