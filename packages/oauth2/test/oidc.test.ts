@@ -6,7 +6,7 @@ import type { TokenStore } from "@tokenkeep/core";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { clientCredentials, oauth2Provider, TokenManager } from "../src/index.js";
 import { describeOnBackend, openStore } from "./support/backends.js";
-import { startWorkers } from "./support/processes.js";
+import { PATIENT, startWorkers } from "./support/processes.js";
 import { errorOf, STORES } from "./support/setup.js";
 
 // eight processes on a machine that may be busy
@@ -17,9 +17,6 @@ interface Server {
   readonly secret: string;
   readonly privateKey: JsonWebKey;
 }
-
-/** On a busy machine the last of many requests at once may be answered after the usual 15 seconds. */
-const PATIENT = { timeoutMs: 120_000, requestTimeoutMs: 60_000 };
 
 const userOf = (name: string) => ({ userSignature: { name }, clientId: "app" });
 

@@ -3,14 +3,11 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import type { User } from "../src/index.js";
 import { describeOnBackend, openStore } from "./support/backends.js";
 import { OddProvider } from "./support/odd-provider.js";
-import { startWorkers, type Worker } from "./support/processes.js";
+import { PATIENT, startWorkers, type Worker } from "./support/processes.js";
 import { loggedIn } from "./support/setup.js";
 
 // eight processes on a machine that may be busy
 vi.setConfig({ testTimeout: 180_000, hookTimeout: 180_000 });
-
-/** On a busy machine the last of many requests at once may be answered after the usual 15 seconds. */
-const PATIENT = { timeoutMs: 120_000, requestTimeoutMs: 60_000 };
 
 const userOf = (name: string) => ({ userSignature: { name }, clientId: "app" });
 

@@ -2,6 +2,11 @@ import { type ChildProcess, fork } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import type { OAuth2ProviderOptions, TokenManagerOptions, User } from "../../src/index.js";
 
+/**
+ * Options of a manager for many requests at once: on a busy machine the last may be answered after the usual 15 seconds.
+ */
+export const PATIENT = { timeoutMs: 120_000, requestTimeoutMs: 60_000 };
+
 export interface StoreSettings {
   readonly module: string;
   readonly name: string;
