@@ -105,9 +105,15 @@ for (const server of ["redis", "valkey"] as const) {
 
     it.runIf(isOurs)("finds a failed snapshot", async () => {
       const [, folder] = (await admin.config("GET", "dir")) as [string, string];
+      // A snapshot is refused while the log is rewritten, as it is when it has just been switched on.
+      const untilIdle = async () => {
+        const busy = /(bgsave|rewrite)_(in_progress|scheduled):1/;
+        while (busy.test(await admin.info("persistence"))) await sleep(20);
+      };
       const save = async () => {
+        await untilIdle();
         await admin.bgsave();
-        while (!/bgsave_in_progress:0/.test(await admin.info("persistence"))) await sleep(20);
+        await untilIdle();
       };
       // A directory has the name of the snapshot.
       await container!.exec(["sh", "-c", `rm -f ${folder}/dump.rdb && mkdir ${folder}/dump.rdb`]);
