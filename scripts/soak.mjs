@@ -66,6 +66,11 @@ if (backend === undefined || !(Number(values.minutes) > 0)) {
   process.exit(2);
 }
 
+const ending = new AbortController();
+process.once("SIGINT", () => {
+  console.error("\nThe last calls are checked. Ctrl-C again ends without a report.");
+  ending.abort();
+});
 const folder = mkdtempSync(join(tmpdir(), "tokenkeep-soak-"));
 const started = await backend.start?.();
 let failovers;
@@ -82,6 +87,7 @@ try {
   }
   const report = await runHistories(new URL("lib/soak-store.mjs", import.meta.url), {
     durationMs: Number(values.minutes) * 60_000,
+    signal: ending.signal,
     processes: Number(values.processes),
     seed: values.seed === undefined ? undefined : Number(values.seed),
     onProgress: ({ madeForMs }) => {

@@ -88,8 +88,10 @@ export interface DisruptionMeans {
    * In place of {@link DisruptionMeans.restart}: kills the server that takes writes, and resolves when another has taken
    * its place. That one may not have the last writes: histories count what was acknowledged and is gone, and call it no
    * anomaly.
+   * @param begins to be called shortly before the server is killed, if there is something to wait for first: what was
+   *   written long before that may not be lost
    */
-  failover?(): void | Promise<void>;
+  failover?(begins: () => void): void | Promise<void>;
 }
 
 /** How to make a store from a caller's own client: a pool, a connection, an open database. */

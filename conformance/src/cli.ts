@@ -18,7 +18,8 @@ Checks a token store against the contract. The module's default export is
   --only 3.4        only this paragraph, section (3) or sentence (3.4a); can be repeated
   --seed N          repeat the random choices of the run with this seed
   --histories TIME  instead of the cases, make random calls from several processes for this long (60s, 5m, 2h) while
-                    the module's disruptions run, and check that one order of the calls explains all results
+                    the module's disruptions run, and check that one order of the calls explains all results;
+                    Ctrl-C ends it with a report
   --processes N     how many processes make them (4)
   --rounds N        how often each kill test kills; 20 times as many random sequences are tried (3)
   --json FILE       write the report as JSON
@@ -66,8 +67,14 @@ async function histories(
 ): Promise<number> {
   if (processes !== undefined && !(Number(processes) > 0))
     throw new Misuse("--processes takes a number above 0.");
+  const ending = new AbortController();
+  process.once("SIGINT", () => {
+    console.error("\nThe last calls are checked. Ctrl-C again ends without a report.");
+    ending.abort();
+  });
   const report = await runHistories(pathToFileURL(resolve(path)), {
     durationMs: milliseconds(time),
+    signal: ending.signal,
     seed: count("seed", seed),
     processes: count("processes", processes),
     onProgress: ({ madeForMs }) => {

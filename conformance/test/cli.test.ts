@@ -1,10 +1,12 @@
-import { spawnSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { allCases, type Report } from "@tokenkeep/conformance";
-import { afterAll, expect, test } from "vitest";
+import { afterAll, expect, test, vi } from "vitest";
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const GOOD = pathOf("./plain-store.mjs");
@@ -122,6 +124,25 @@ test("misuse exits with 2 and says what to do", () => {
     expect(stderr).toContain(told);
     expect(status, args.join(" ")).toBe(2);
   }
+});
+
+test.skipIf(process.platform === "win32")("Ctrl-C ends histories with a report", async () => {
+  const module = join(directory, "marks-opening.mjs");
+  const mark = join(directory, "is-open");
+  writeFileSync(
+    module,
+    `import { writeFileSync } from "node:fs";
+     import good from ${JSON.stringify(pathToFileURL(GOOD).href)};
+     const open = (...args) => { writeFileSync(${JSON.stringify(mark)}, ""); return good.open(...args); };
+     export default { ...good, open };`,
+  );
+  const args = [pathOf("../dist/cli.js"), module, "--histories", "1h"];
+  const kit = spawn(process.execPath, args, { detached: true });
+  const [output, ended] = [text(kit.stdout), once(kit, "exit")];
+  await vi.waitUntil(() => existsSync(mark), { timeout: 30_000 });
+  process.kill(-kit.pid!, "SIGINT"); // to all processes of the group, as a terminal does
+  expect(await ended).toEqual([0, null]);
+  expect(await output).toMatch(/^map: .* of histories.*No anomaly/s);
 });
 
 test("--only takes a section, a paragraph and a sentence, and several of them", () => {

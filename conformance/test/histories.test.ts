@@ -9,7 +9,7 @@ import type { TokenInput } from "@tokenkeep/core";
 import { afterAll, describe, expect, test } from "vitest";
 import { checkHistory } from "../dist/histories/check.js";
 import { checkHolds } from "../dist/histories/holds.js";
-import { linearize } from "../dist/histories/linearize.js";
+import { linearize, Undecided } from "../dist/histories/linearize.js";
 import type { Hold, Operation, Outcome, RecordAction } from "../dist/histories/operation.js";
 import { Model, type ModelRecord } from "../dist/model.js";
 import { historyMutants } from "../mutants/histories.mjs";
@@ -263,6 +263,13 @@ describe("bad histories, and the result that has no explanation", () => {
   test.each(Object.entries(bad))("%s", (_name, [history, unexplained]) => {
     const { anomaly } = linearize(history);
     expect(anomaly?.unexplained.action).toEqual(history[unexplained]?.action);
+  });
+
+  test("too many possible orders to try them all", () => {
+    const unknown = Array.from({ length: 8 }, (_, i) => save([0, 1, 9], `${i}`, UNCERTAIN));
+    const history = [...unknown, find([2, 3], record(9, "another"))];
+    expect(linearize(history).anomaly?.unexplained).toEqual(history.at(-1));
+    expect(() => linearize(history, 1000)).toThrow(Undecided);
   });
 
   test("what the anomaly does not need is left out", () => {

@@ -53,8 +53,9 @@ export function failoversOf({ ports, run, startAgain }) {
   // In sync as a rule before the next failover begins: what a failover may take is to be known as exactly as it can be.
   let whole = untilInSync();
   const atStart = epoch();
-  const failover = async () => {
+  const failover = async (begins) => {
     const found = await whole;
+    begins();
     const killed = masterIn(found);
     const replicas = found.filter(({ role }) => role === "slave");
     const setPassword = (password) =>

@@ -18,7 +18,7 @@ export const user = (name: string): { userSignature: { name: string } } => ({ us
 /** Disturbs the backend. It is restored when the case ends. */
 export async function disturb(
   kit: Kit,
-  means: Exclude<keyof DisruptionMeans, "loseReply" | "restore">,
+  means: Exclude<keyof DisruptionMeans, "loseReply" | "failover" | "restore">,
 ): Promise<void> {
   restoreAtEnd(kit);
   kit.note(`module.disruptions.${means}()`)("");

@@ -14,9 +14,9 @@ interface Configuration {
   readonly state: State;
   /** In ascending order, so that equal sets have equal text. */
   readonly applied: readonly number[];
-  /** The acknowledged writes that a failover took. */
-  readonly lost: readonly Operation[];
-  /** What was there not long before a failover, on every way to this configuration. */
+  /** The acknowledged writes that failovers took. */
+  readonly lost: Writes | undefined;
+  /** What was there just before, on every way to this configuration, where a failover may bring it back. */
   readonly past: readonly Past[];
 }
 
@@ -24,8 +24,17 @@ interface Configuration {
 interface Past {
   readonly state: State;
   readonly applied: readonly number[];
-  /** The acknowledged writes since. */
-  readonly since: readonly Operation[];
+  /** The write that led on from here; absent if it was not acknowledged. */
+  readonly write: Operation | undefined;
+  /** What was there before. */
+  readonly past: readonly Past[];
+}
+
+/** A list that many configurations share the end of. */
+interface Writes {
+  readonly write: Operation;
+  readonly more: Writes | undefined;
+  readonly count: number;
 }
 
 /** What a search finds. */
@@ -47,8 +56,9 @@ export interface Anomaly {
   readonly others: readonly Operation[];
 }
 
-/** More configurations than this at one moment: the search gives up. */
-const MOST = 200_000;
+/** A search gives up after so many configurations, which take a minute or two, and so many more for each call. */
+const MOST = 1_000_000;
+const MOST_FOR_CALL = 100;
 
 /** For how long before a failover a write may have reached the old master alone. */
 export const LAG_MS = 2000;
@@ -58,30 +68,66 @@ export class Undecided extends Error {
   override readonly name = "Undecided";
 }
 
+/** How many configurations a search may still try. */
+class Budget {
+  #left: number;
+
+  constructor(most: number) {
+    this.#left = most;
+  }
+
+  spend(): void {
+    if (--this.#left < 0) throw new Undecided("There are too many possible orders.");
+  }
+}
+
 /**
  * Checks the calls that concern one group.
  * @param calls in any order
+ * @param most after how many configurations a search gives up
  * @returns the first anomaly, at its shortest, and what failovers took
  * @throws Undecided if there are too many possible orders
  */
-export function linearize(calls: readonly Operation[]): Linearized {
+export function linearize(
+  calls: readonly Operation[],
+  most: number = MOST + calls.length * MOST_FOR_CALL,
+): Linearized {
   const start: Moment = {
-    configurations: [{ state: new State([]), applied: [], lost: [], past: [] }],
+    configurations: [{ state: new State([]), applied: [], lost: undefined, past: [] }],
     pending: new Map(),
   };
   // Most histories need no failover to explain them.
   const steady = eventsOf(calls.filter((call) => !isFailover(call)));
-  if (search(steady, start, "quick").unexplained === undefined) return { lost: [] };
+  const budget = (): Budget => new Budget(most);
+  if (search(steady, start, "quick", budget()).unexplained === undefined) return { lost: [] };
   const events = eventsOf(calls);
-  const careful = search(events, start, "careful");
+  const careful = search(events, start, "careful", budget());
   if (careful.unexplained === undefined) return { lost: fewestLost(careful.configurations) };
-  const { unexplained, configurations } = search(events, start, "exhaustive");
+  const { unexplained, configurations } = search(events, start, "exhaustive", budget());
   if (unexplained === undefined) return { lost: fewestLost(configurations) };
-  return { anomaly: shorten(unexplained, events, start), lost: [] };
+  return { anomaly: shorten(unexplained, events, start, budget), lost: [] };
 }
 
 function fewestLost(configurations: readonly Configuration[]): readonly Operation[] {
-  return configurations.map(({ lost }) => lost).sort((a, b) => a.length - b.length)[0] ?? [];
+  const [fewest] = [...configurations].sort((a, b) => countOf(a.lost) - countOf(b.lost));
+  return listOf(fewest?.lost).sort((a, b) => a.from - b.from);
+}
+
+function countOf(writes: Writes | undefined): number {
+  return writes?.count ?? 0;
+}
+
+function listOf(writes: Writes | undefined): Operation[] {
+  const list: Operation[] = [];
+  for (let at = writes; at !== undefined; at = at.more) list.push(at.write);
+  return list;
+}
+
+function withMore(writes: Writes | undefined, others: readonly Operation[]): Writes | undefined {
+  return others.reduce<Writes | undefined>(
+    (more, write) => ({ write, more, count: countOf(more) + 1 }),
+    writes,
+  );
 }
 
 /** Everything that is known at one moment: what came before makes no difference any more. */
@@ -113,6 +159,7 @@ function search(
   events: readonly Event[],
   start: Moment,
   effort: Effort,
+  budget: Budget,
   onMoment?: (next: Event, moment: Moment) => void,
 ): Found {
   const pending = new Map(start.pending);
@@ -121,7 +168,7 @@ function search(
   for (const event of events) {
     const { index, call, isEnd, at } = event;
     const mayGoBack = failovers.some(({ from, to }) => from - LAG_MS <= at && at <= to);
-    const now = { pending, mayGoBack };
+    const now = { pending, mayGoBack, budget };
     onMoment?.(event, { configurations, pending });
     if (!isEnd) {
       pending.set(index, call);
@@ -152,6 +199,7 @@ interface Now {
   readonly pending: ReadonlyMap<number, Operation>;
   /** Whether a failover may undo what happens now. */
   readonly mayGoBack: boolean;
+  readonly budget: Budget;
 }
 
 /** The configurations in which this call has taken effect, after any of the others under way. */
@@ -188,7 +236,7 @@ function applyOne(
       const key = keyOf(one);
       if (seen.has(key)) continue;
       seen.add(key);
-      if (seen.size > MOST) throw new Undecided(`There are more than ${MOST} possible orders.`);
+      now.budget.spend();
       if (one.applied.includes(index)) {
         done.push(one);
         continue;
@@ -209,38 +257,63 @@ function applyOne(
 function outcomes(one: Configuration, index: number, call: Operation, now: Now): Configuration[] {
   const { pending, mayGoBack } = now;
   if (one.applied.includes(index)) return [];
-  if (isFailover(call)) return one.past.flatMap((past) => wentBack(one, past, index, pending));
+  if (isFailover(call)) {
+    return [...wayBack(one, now)].flatMap(([past, since]) => wentBack(one, past, since, index, pending));
+  }
   const state = apply(call, one.state);
   if (state === undefined || (state === one.state && isUncertain(call))) return [];
   const applied = insert(one.applied, index);
-  const past = state === one.state ? one.past : mayGoBack ? pastAfter(one, call) : [];
+  const write = isUncertain(call) ? undefined : call;
+  const before = mayGoBack ? [{ state: one.state, applied: one.applied, write, past: one.past }] : [];
+  const past = state === one.state ? one.past : before;
   return [observe({ state, applied, lost: one.lost, past }, pending)];
 }
 
-function pastAfter({ state, applied, past }: Configuration, call: Operation): Past[] {
-  const writes = isUncertain(call) ? [] : [call];
-  const earlier = past.map((one) => ({ ...one, since: [...one.since, ...writes] }));
-  return [...earlier, { state, applied, since: writes }];
+/** Everything that a failover may bring back, with the acknowledged writes since, besides those that were lost before. */
+function* wayBack({ past, lost }: Configuration, now: Now): Generator<readonly [Past, Writes | undefined]> {
+  const underWay = new Set(now.pending.values());
+  // What two ways lead to is gone on from once for each number of writes that are lost, in all and for good.
+  const seen = new Map<Past, Set<string>>();
+  const open = past.map((each) => ({ one: each, later: lost, settled: 0 }));
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const { one, later } = next;
+    const { write } = one;
+    const since = write === undefined ? later : withMore(later, [write]);
+    const settled = next.settled + (write === undefined || underWay.has(write) ? 0 : 1);
+    const keys = seen.get(one) ?? new Set();
+    const key = `${countOf(since)} ${settled}`;
+    if (keys.has(key)) continue;
+    seen.set(one, keys.add(key));
+    yield [one, since];
+    for (const each of one.past) open.push({ one: each, later: since, settled });
+  }
 }
 
-/** After a failover. Of the calls under way, the old master has answered all, or the new one gets the writes that it lost. */
+/**
+ * After a failover. Of the calls under way, the old master has answered all, or the new one gets the writes that it lost.
+ * @param since the acknowledged writes that are lost
+ */
 function wentBack(
   one: Configuration,
   past: Past,
+  since: Writes | undefined,
   index: number,
   pending: ReadonlyMap<number, Operation>,
 ): Configuration[] {
-  const answered = [...pending].filter(([other]) => one.applied.includes(other));
-  const kept = answered.filter(([other, call]) => past.applied.includes(other) || !mayWrite(call));
-  return [answered, kept].map((calls) => {
-    const again = answered.filter((entry) => !calls.includes(entry)).map(([, call]) => call);
+  const has = (other: number): boolean => past.applied.includes(other);
+  const answered = [...pending].filter(([other]) => one.applied.includes(other) || has(other));
+  const again = answered.filter(([other, call]) => !has(other) && mayWrite(call));
+  const after = (calls: typeof answered, lost: Writes | undefined): Configuration => {
     const applied = insert(
       calls.map(([other]) => other),
       index,
     );
-    const lost = [...one.lost, ...past.since.filter((write) => !again.includes(write))];
     return observe({ state: past.state, applied, lost, past: [] }, pending);
-  });
+  };
+  if (again.length === 0) return [after(answered, since)];
+  const kept = answered.filter((entry) => !again.includes(entry));
+  const lost = listOf(since).filter((write) => !again.some(([, call]) => call === write));
+  return [after(answered, since), after(kept, withMore(undefined, lost))];
 }
 
 /** Counts every read and refusal as done whose result fits: since they change nothing, no order is missed. */
@@ -269,17 +342,11 @@ function unique(configurations: readonly Configuration[]): Configuration[] {
 }
 
 function merged(some: readonly Past[], others: readonly Past[]): readonly Past[] {
-  if (others.length === 0 || some === others) return some;
-  const byKey = new Map<string, Past>();
-  for (const past of [...some, ...others]) {
-    const key = `${past.applied.join()} ${past.since.length} ${past.state.key}`;
-    byKey.set(key, past);
-  }
-  return [...byKey.values()];
+  return others.length === 0 || some === others ? some : [...new Set([...some, ...others])];
 }
 
 function keyOf({ state, applied, lost }: Configuration): string {
-  return `${applied.join()} ${lost.length} ${state.key}`;
+  return `${applied.join()} ${countOf(lost)} ${state.key}`;
 }
 
 interface Event {
@@ -302,7 +369,12 @@ function eventsOf(calls: readonly Operation[]): Event[] {
 }
 
 /** Keeps what happened from the beginning of the unexplained call on, without the calls that the anomaly does not need. */
-function shorten(unexplained: Operation, events: readonly Event[], start: Moment): Anomaly {
+function shorten(
+  unexplained: Operation,
+  events: readonly Event[],
+  start: Moment,
+  budget: () => Budget,
+): Anomaly {
   let moment = start;
   let later = events;
   const onMoment = (next: Event, now: Moment): void => {
@@ -310,17 +382,23 @@ function shorten(unexplained: Operation, events: readonly Event[], start: Moment
     moment = { configurations: now.configurations, pending: new Map(now.pending) };
     later = events.slice(events.indexOf(next));
   };
-  search(events, start, "exhaustive", onMoment);
+  search(events, start, "exhaustive", budget(), onMoment);
   const needed = new Map(moment.pending);
   for (const { index, call, at } of later) if (at <= unexplained.to) needed.set(index, call);
-  for (const [index, call] of needed) {
-    if (call === unexplained || mayWrite(call)) continue;
-    const pending = new Map([...moment.pending].filter(([other]) => other !== index));
-    const rest = later.filter((event) => event.index !== index);
-    if (search(rest, { ...moment, pending }, "exhaustive").unexplained !== unexplained) continue;
-    needed.delete(index);
-    moment = { ...moment, pending };
-    later = rest;
+  const shared = budget();
+  try {
+    for (const [index, call] of needed) {
+      if (call === unexplained || mayWrite(call)) continue;
+      const pending = new Map([...moment.pending].filter(([other]) => other !== index));
+      const rest = later.filter((event) => event.index !== index);
+      const found = search(rest, { ...moment, pending }, "exhaustive", shared);
+      if (found.unexplained !== unexplained) continue;
+      needed.delete(index);
+      moment = { ...moment, pending };
+      later = rest;
+    }
+  } catch (error) {
+    if (!(error instanceof Undecided)) throw error; // an anomaly all the same, if not at its shortest
   }
   const before = [...new Map(moment.configurations.map(({ state }) => [state.key, state])).values()];
   const others = [...needed.values()].filter((call) => call !== unexplained);

@@ -22,6 +22,8 @@ export interface HistoryOptions {
   readonly processes?: number | undefined;
   /** Repeats the random choices, though not what happens at the same time. */
   readonly seed?: number | undefined;
+  /** Ends the run before its time: what was done until then is checked and reported. */
+  readonly signal?: AbortSignal | undefined;
   /** Called after each round of some seconds, with the report so far. */
   readonly onProgress?: ((report: HistoryReport) => void) | undefined;
 }
@@ -96,8 +98,9 @@ export async function runHistories(moduleUrl: string | URL, options: HistoryOpti
   const directory = mkdtempSync(join(tmpdir(), "tokenkeep-histories-"));
   const run = new Run(candidate, { moduleUrl, space }, directory, options.processes ?? 4);
   try {
-    while (run.report.madeForMs < options.durationMs && run.report.anomalies.length === 0) {
-      await run.round(Math.min(ROUND_MS, options.durationMs - run.report.madeForMs));
+    const { durationMs, signal } = options;
+    while (run.report.madeForMs < durationMs && run.report.anomalies.length === 0 && !signal?.aborted) {
+      await run.round(Math.min(ROUND_MS, durationMs - run.report.madeForMs), signal);
       options.onProgress?.(run.report);
     }
     return run.report;
@@ -153,7 +156,7 @@ class Run {
     };
   }
 
-  async round(ms: number): Promise<void> {
+  async round(ms: number, signal: AbortSignal | undefined): Promise<void> {
     this.#rounds++;
     this.#disruptions = [];
     this.#endedAt = new Map();
@@ -164,9 +167,11 @@ class Run {
     while (this.#workers.length < this.#count) await this.#start(groups);
     const from = now();
     const end = from + ms;
-    while (now() < end) {
-      await sleep(Math.min(this.#random.below(BETWEEN_MS), Math.max(0, end - now())));
-      if (now() < end) await this.#disturb(groups);
+    const isOver = (): boolean => now() >= end || signal?.aborted === true;
+    while (!isOver()) {
+      const pause = Math.min(this.#random.below(BETWEEN_MS), Math.max(0, end - now()));
+      await sleep(pause, undefined, signal && { signal }).catch(() => {}); // it is aborted
+      if (!isOver()) await this.#disturb(groups);
     }
     this.#isOver = true;
     await this.#finish(groups);
@@ -209,7 +214,7 @@ class Run {
     const kind = this.#random.below(kill === undefined ? 10 : 11);
     const isDue = kind === 10 || now() - this.#restartedAt > WITHOUT_RESTART_MS;
     if (kill !== undefined && isDue) {
-      await this.#during(what, undefined, async () => kill());
+      await this.#during(what, undefined, async (begins) => kill(begins));
       this.#restartedAt = now();
     } else if (kind < 4 && process.platform !== "win32") {
       await this.#during("SIGSTOP", worker.number, async () => {
@@ -224,9 +229,15 @@ class Run {
     }
   }
 
-  async #during(what: string, process: number | undefined, work: () => Promise<unknown>): Promise<void> {
-    const from = now();
-    await work();
+  async #during(
+    what: string,
+    process: number | undefined,
+    work: (begins: () => void) => Promise<unknown>,
+  ): Promise<void> {
+    let from = now();
+    await work(() => {
+      from = now();
+    });
     this.#disruptions.push({ what, from, to: now(), ...(process !== undefined && { process }) });
   }
 

@@ -37,11 +37,21 @@ function textOf(record: ModelRecord): string {
   return text;
 }
 
+/** What each call makes of each state: a search asks again and again, above all for what a failover may bring back. */
+const results = new WeakMap<Operation, Map<State, State | undefined>>();
+
 /**
  * What the call makes of these records.
  * @returns the same state if it changes nothing, or undefined if its outcome is another one here
  */
-export function apply({ action, outcome }: Operation, state: State): State | undefined {
+export function apply(call: Operation, state: State): State | undefined {
+  const known = results.get(call) ?? new Map<State, State | undefined>();
+  results.set(call, known);
+  if (!known.has(state)) known.set(state, resultOf(call, state));
+  return known.get(state);
+}
+
+function resultOf({ action, outcome }: Operation, state: State): State | undefined {
   const model = new Model();
   model.records = [...state.records];
   const result =

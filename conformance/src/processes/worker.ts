@@ -23,6 +23,9 @@ process.on("message", (message: ParentMessage) => {
   else running.get(message.call)?.abort();
 });
 
+// A terminal sends it to all processes. What becomes of this one, its parent decides.
+process.on("SIGINT", () => {});
+
 // A child never outlives its parent, however that ends.
 process.on("disconnect", () => {
   if (!isLeaving) process.exit(1);
