@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { allCases, type Report } from "@tokenkeep/conformance";
-import { afterAll, expect, test, vi } from "vitest";
+import { afterAll, expect, onTestFinished, test, vi } from "vitest";
 
 const pathOf = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 const GOOD = pathOf("./plain-store.mjs");
@@ -126,14 +126,22 @@ test("misuse exits with 2 and says what to do", () => {
   }
 });
 
-test.skipIf(process.platform === "win32")("Ctrl-C ends histories with a report", async () => {
+test.skipIf(process.platform === "win32").each([
+  ["while the first process starts", "!process.send"],
+  ["while it makes calls", "process.send"],
+])("Ctrl-C %s ends histories with a report", async (_when, isWhen) => {
+  const directory = mkdtempSync(join(tmpdir(), "tokenkeep-kit-test-"));
+  onTestFinished(() => rmSync(directory, { recursive: true }));
   const module = join(directory, "marks-opening.mjs");
   const mark = join(directory, "is-open");
   writeFileSync(
     module,
     `import { writeFileSync } from "node:fs";
      import good from ${JSON.stringify(pathToFileURL(GOOD).href)};
-     const open = (...args) => { writeFileSync(${JSON.stringify(mark)}, ""); return good.open(...args); };
+     const open = (...args) => {
+       if (${isWhen}) writeFileSync(${JSON.stringify(mark)}, "");
+       return good.open(...args);
+     };
      export default { ...good, open };`,
   );
   const args = [pathOf("../dist/cli.js"), module, "--histories", "1h"];

@@ -43,11 +43,26 @@ export function failoversOf({ ports, run, startAgain }) {
     return Math.max(...[...epochs].map(([, number]) => Number(number)));
   };
 
+  /** Waits for something about the servers. */
+  const until = async (what, find) => {
+    for (const end = Date.now() + PATIENCE_MS; ; await sleep(200)) {
+      const found = await find();
+      if (found !== undefined) return found;
+      if (Date.now() < end) continue;
+      const there = JSON.stringify(await servers());
+      throw new Error(`Not within ${PATIENCE_MS / 1000} s: ${what}. There were: ${there}`);
+    }
+  };
+
+  const replicasOf = (all) => all.filter(({ role }) => role === "slave");
+  const atFirst = servers().then(replicasOf);
+  // A server that has come back calls itself a master until it hears of the new one.
   const untilInSync = () =>
     until("all servers are there, and replicas are in sync", async () => {
       const all = await servers();
-      const isWhole = all.length === ports.length;
-      return isWhole && all.every(({ role, isInSync }) => role === "master" || isInSync) ? all : undefined;
+      const replicas = replicasOf(all);
+      const isWhole = all.length === ports.length && replicas.length === (await atFirst).length;
+      return isWhole && replicas.every(({ isInSync }) => isInSync) ? all : undefined;
     });
 
   // In sync as a rule before the next failover begins: what a failover may take is to be known as exactly as it can be.
@@ -57,7 +72,7 @@ export function failoversOf({ ports, run, startAgain }) {
     const found = await whole;
     begins();
     const killed = masterIn(found);
-    const replicas = found.filter(({ role }) => role === "slave");
+    const replicas = replicasOf(found);
     const setPassword = (password) =>
       run(replicas.map(({ port }) => `redis-cli -p ${port} config set masterauth '${password}'`).join(";"));
     const isBroken = ++count % 2 === 0;
@@ -75,12 +90,4 @@ export function failoversOf({ ports, run, startAgain }) {
     whole.catch(() => {}); // the next failover reports it
   };
   return { failover, unasked: async () => (await epoch()) - (await atStart) - count };
-}
-
-async function until(what, find) {
-  for (const end = Date.now() + PATIENCE_MS; ; await sleep(200)) {
-    const found = await find();
-    if (found !== undefined) return found;
-    if (Date.now() > end) throw new Error(`Not within ${PATIENCE_MS / 1000} s: ${what}.`);
-  }
 }

@@ -96,11 +96,11 @@ export async function runHistories(moduleUrl: string | URL, options: HistoryOpti
   const candidate = await loadCandidate(moduleUrl, { seed: options.seed });
   const space = await newSpace();
   const directory = mkdtempSync(join(tmpdir(), "tokenkeep-histories-"));
-  const run = new Run(candidate, { moduleUrl, space }, directory, options.processes ?? 4);
+  const { durationMs, signal } = options;
+  const run = new Run(candidate, { moduleUrl, space }, directory, options.processes ?? 4, signal);
   try {
-    const { durationMs, signal } = options;
     while (run.report.madeForMs < durationMs && run.report.anomalies.length === 0 && !signal?.aborted) {
-      await run.round(Math.min(ROUND_MS, durationMs - run.report.madeForMs), signal);
+      await run.round(Math.min(ROUND_MS, durationMs - run.report.madeForMs));
       options.onProgress?.(run.report);
     }
     return run.report;
@@ -123,6 +123,7 @@ class Run {
   readonly #directory: string;
   readonly #random: Random;
   readonly #count: number;
+  readonly #signal: AbortSignal | undefined;
   readonly #totals = new Totals();
   readonly #workers: Worker[] = [];
   #started = 0;
@@ -137,12 +138,19 @@ class Run {
   #endedAt = new Map<number, number>();
   #isOver = true;
 
-  constructor(candidate: Candidate, source: ChildSource, directory: string, processes: number) {
+  constructor(
+    candidate: Candidate,
+    source: ChildSource,
+    directory: string,
+    processes: number,
+    signal: AbortSignal | undefined,
+  ) {
     this.#candidate = candidate;
     this.#source = source;
     this.#directory = directory;
     this.#random = new Random(candidate.seed);
     this.#count = candidate.capabilities.shared ? processes : 1;
+    this.#signal = signal;
   }
 
   get report(): HistoryReport {
@@ -156,7 +164,7 @@ class Run {
     };
   }
 
-  async round(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  async round(ms: number): Promise<void> {
     this.#rounds++;
     this.#disruptions = [];
     this.#endedAt = new Map();
@@ -164,19 +172,24 @@ class Run {
     const groups = Array.from({ length: GROUPS }, (_, i) => `r${this.#rounds}g${i + 1}`);
     const firstOfRound = this.#workers[0]?.number ?? this.#started + 1;
     for (const worker of this.#workers) this.#begin(worker, groups);
-    while (this.#workers.length < this.#count) await this.#start(groups);
+    while (this.#workers.length < this.#count && !this.#isEnded) await this.#start(groups);
     const from = now();
     const end = from + ms;
-    const isOver = (): boolean => now() >= end || signal?.aborted === true;
+    const isOver = (): boolean => now() >= end || this.#isEnded;
     while (!isOver()) {
       const pause = Math.min(this.#random.below(BETWEEN_MS), Math.max(0, end - now()));
-      await sleep(pause, undefined, signal && { signal }).catch(() => {}); // it is aborted
+      await sleep(pause, undefined, this.#signal && { signal: this.#signal }).catch(() => {}); // it is aborted
       if (!isOver()) await this.#disturb(groups);
     }
     this.#isOver = true;
     await this.#finish(groups);
     this.#madeForMs += now() - from;
     this.#check(firstOfRound);
+  }
+
+  /** Whether the caller has ended the run before its time. */
+  get #isEnded(): boolean {
+    return this.#signal?.aborted === true;
   }
 
   #workloadOf(number: number, groups: readonly string[], what = "calls"): Workload {
@@ -191,11 +204,22 @@ class Run {
   }
 
   async #start(groups: readonly string[]): Promise<void> {
-    const child = await Child.start(this.#source, { timeoutMs: TIMEOUT_MS, leaseMs: LEASE_MS });
+    const child = await this.#startChild();
+    if (child === undefined) return;
     const worker: Worker = { number: ++this.#started, child, job: undefined };
     this.#workers.push(worker);
     void child.ended.then(() => this.#endedAt.set(worker.number, now()));
     if (!this.#isOver) this.#begin(worker, groups);
+  }
+
+  /** What ends the run may end a process that has just been started: Ctrl-C reaches all. */
+  async #startChild(): Promise<Child | undefined> {
+    try {
+      return await Child.start(this.#source, { timeoutMs: TIMEOUT_MS, leaseMs: LEASE_MS });
+    } catch (error) {
+      if (this.#isEnded) return undefined;
+      throw error;
+    }
   }
 
   #begin(worker: Worker, groups: readonly string[]): void {
