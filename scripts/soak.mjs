@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { hasProblems, runHistories, textOfHistories } from "../conformance/dist/index.js";
+import { untilInterrupted } from "../conformance/dist/interrupt.js";
 import { startCluster, startSentinels } from "../conformance/servers/dist/redis-topology.js";
 import { startContainer, startServer } from "../conformance/servers/dist/servers.js";
 import { failoversOf } from "./lib/failover.mjs";
@@ -66,11 +67,6 @@ if (backend === undefined || !(Number(values.minutes) > 0)) {
   process.exit(2);
 }
 
-const ending = new AbortController();
-process.once("SIGINT", () => {
-  console.error("\nThe last calls are checked. Ctrl-C again ends without a report.");
-  ending.abort();
-});
 const folder = mkdtempSync(join(tmpdir(), "tokenkeep-soak-"));
 const started = await backend.start?.();
 let failovers;
@@ -87,7 +83,7 @@ try {
   }
   const report = await runHistories(new URL("lib/soak-store.mjs", import.meta.url), {
     durationMs: Number(values.minutes) * 60_000,
-    signal: ending.signal,
+    signal: untilInterrupted(),
     processes: Number(values.processes),
     seed: values.seed === undefined ? undefined : Number(values.seed),
     onProgress: ({ madeForMs }) => {

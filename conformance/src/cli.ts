@@ -7,6 +7,7 @@ import { parseArgs } from "node:util";
 import { ModuleError } from "./candidate.js";
 import { hasProblems, runHistories } from "./histories/run-histories.js";
 import { textOfHistories } from "./histories/text.js";
+import { untilInterrupted } from "./interrupt.js";
 import { junitOf, markdownOf, textOf } from "./report.js";
 import { type RunOptions, runConformance, select } from "./run.js";
 
@@ -67,14 +68,9 @@ async function histories(
 ): Promise<number> {
   if (processes !== undefined && !(Number(processes) > 0))
     throw new Misuse("--processes takes a number above 0.");
-  const ending = new AbortController();
-  process.once("SIGINT", () => {
-    console.error("\nThe last calls are checked. Ctrl-C again ends without a report.");
-    ending.abort();
-  });
   const report = await runHistories(pathToFileURL(resolve(path)), {
     durationMs: milliseconds(time),
-    signal: ending.signal,
+    signal: untilInterrupted(),
     seed: count("seed", seed),
     processes: count("processes", processes),
     onProgress: ({ madeForMs }) => {
