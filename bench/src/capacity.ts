@@ -136,7 +136,7 @@ function heap(): number {
 }
 
 /** On a busy machine, a garbage collection of a large heap alone may take longer than a call usually gets. */
-const timeoutMs = 120_000;
+const timeoutMs = 600_000;
 /** Where a store on this machine is filled: in memory, since the disk's flushes are what takes long. */
 const FILLED_IN = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 const SMALL = 100;

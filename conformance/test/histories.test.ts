@@ -348,8 +348,33 @@ describe("failovers", () => {
       ],
       [0, 3],
     ],
+    [
+      "that took a save, or its repetition, while another may have done so",
+      [
+        failover(0, 6),
+        save([1, 9], "a", 1),
+        failover(2, 7),
+        find([5, 10], null),
+        save([3, 10], "a", 1),
+        find([11, 12], record(1, "a")),
+      ],
+      [1],
+    ],
   ])("good: one %s", (_name, history, lost) => {
     expect(lostOf(history)).toEqual(lost);
+  });
+
+  test("which may have taken more or less, with the same result", () => {
+    const history: Operation[] = [];
+    let at = 0;
+    const next = (): [number, number] => [at++, at++];
+    const lost: Operation[] = [];
+    for (let part = 0; part < 2; part++) {
+      for (let i = 0; i < 100; i++) history.push(save(next(), "a", 1), remove(next(), DONE));
+      lost.push(save(next(), "a", 1));
+      history.push(...lost.slice(-1), failover(...next()), find(next(), null));
+    }
+    expect(linearize(history, 10_000)).toEqual({ lost });
   });
 
   test.each<readonly [string, Operation[], unexplained: number]>([

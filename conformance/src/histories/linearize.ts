@@ -6,36 +6,20 @@
 //
 // A failover takes what was written shortly before, where the server may lose it: it is a call like any other, which may
 // bring back any state of shortly before.
+import {
+  type Configuration,
+  countOf,
+  insert,
+  keyOf,
+  lostWrites,
+  mayWrite,
+  observe,
+  type Pending,
+  unique,
+} from "./configuration.js";
+import { goBack } from "./going-back.js";
 import { isUncertain, type Operation, saysNothing } from "./operation.js";
 import { apply, isSame, State } from "./state.js";
-
-/** What the records may be, and which calls under way have taken effect. */
-interface Configuration {
-  readonly state: State;
-  /** In ascending order, so that equal sets have equal text. */
-  readonly applied: readonly number[];
-  /** The acknowledged writes that failovers took. */
-  readonly lost: Writes | undefined;
-  /** What was there just before, on every way to this configuration, where a failover may bring it back. */
-  readonly past: readonly Past[];
-}
-
-/** A configuration that a failover may bring back. */
-interface Past {
-  readonly state: State;
-  readonly applied: readonly number[];
-  /** The write that led on from here; absent if it was not acknowledged. */
-  readonly write: Operation | undefined;
-  /** What was there before. */
-  readonly past: readonly Past[];
-}
-
-/** A list that many configurations share the end of. */
-interface Writes {
-  readonly write: Operation;
-  readonly more: Writes | undefined;
-  readonly count: number;
-}
 
 /** What a search finds. */
 export interface Linearized {
@@ -110,31 +94,13 @@ export function linearize(
 
 function fewestLost(configurations: readonly Configuration[]): readonly Operation[] {
   const [fewest] = [...configurations].sort((a, b) => countOf(a.lost) - countOf(b.lost));
-  return listOf(fewest?.lost).sort((a, b) => a.from - b.from);
-}
-
-function countOf(writes: Writes | undefined): number {
-  return writes?.count ?? 0;
-}
-
-function listOf(writes: Writes | undefined): Operation[] {
-  const list: Operation[] = [];
-  for (let at = writes; at !== undefined; at = at.more) list.push(at.write);
-  return list;
-}
-
-function withMore(writes: Writes | undefined, others: readonly Operation[]): Writes | undefined {
-  return others.reduce<Writes | undefined>(
-    (more, write) => ({ write, more, count: countOf(more) + 1 }),
-    writes,
-  );
+  return lostWrites(fewest?.lost).sort((a, b) => a.from - b.from);
 }
 
 /** Everything that is known at one moment: what came before makes no difference any more. */
 interface Moment {
   readonly configurations: readonly Configuration[];
-  /** The calls under way, by their number. */
-  readonly pending: ReadonlyMap<number, Operation>;
+  readonly pending: Pending;
 }
 
 /**
@@ -196,7 +162,7 @@ function search(
 
 /** What matters at a moment apart from the configurations. */
 interface Now {
-  readonly pending: ReadonlyMap<number, Operation>;
+  readonly pending: Pending;
   /** Whether a failover may undo what happens now. */
   readonly mayGoBack: boolean;
   readonly budget: Budget;
@@ -212,7 +178,8 @@ function applyOne(
   const { pending } = now;
   const wanted = pending.get(index);
   const isSettled = effort === "quick" && wanted !== undefined && returnsRecord(wanted);
-  const seen = new Set<string>();
+  /** How many writes were lost on the best way to a configuration so far. */
+  const seen = new Map<string, number>();
   const done: Configuration[] = [];
   // Fewest calls first: what two ways lead to is gone on from once, with the past of both.
   const open = new Map<number, Configuration[]>();
@@ -234,8 +201,8 @@ function applyOne(
     open.delete(length);
     for (const one of level) {
       const key = keyOf(one);
-      if (seen.has(key)) continue;
-      seen.add(key);
+      if (countOf(one.lost) >= (seen.get(key) ?? Number.POSITIVE_INFINITY)) continue;
+      seen.set(key, countOf(one.lost));
       now.budget.spend();
       if (one.applied.includes(index)) {
         done.push(one);
@@ -257,96 +224,14 @@ function applyOne(
 function outcomes(one: Configuration, index: number, call: Operation, now: Now): Configuration[] {
   const { pending, mayGoBack } = now;
   if (one.applied.includes(index)) return [];
-  if (isFailover(call)) {
-    return [...wayBack(one, now)].flatMap(([past, since]) => wentBack(one, past, since, index, pending));
-  }
+  if (isFailover(call)) return goBack(one, index, pending);
   const state = apply(call, one.state);
   if (state === undefined || (state === one.state && isUncertain(call))) return [];
   const applied = insert(one.applied, index);
   const write = isUncertain(call) ? undefined : call;
-  const before = mayGoBack ? [{ state: one.state, applied: one.applied, write, past: one.past }] : [];
+  const before = mayGoBack ? [{ ...one, write }] : [];
   const past = state === one.state ? one.past : before;
   return [observe({ state, applied, lost: one.lost, past }, pending)];
-}
-
-/** Everything that a failover may bring back, with the acknowledged writes since, besides those that were lost before. */
-function* wayBack({ past, lost }: Configuration, now: Now): Generator<readonly [Past, Writes | undefined]> {
-  const underWay = new Set(now.pending.values());
-  // What two ways lead to is gone on from once for each number of writes that are lost, in all and for good.
-  const seen = new Map<Past, Set<string>>();
-  const open = past.map((each) => ({ one: each, later: lost, settled: 0 }));
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const { one, later } = next;
-    const { write } = one;
-    const since = write === undefined ? later : withMore(later, [write]);
-    const settled = next.settled + (write === undefined || underWay.has(write) ? 0 : 1);
-    const keys = seen.get(one) ?? new Set();
-    const key = `${countOf(since)} ${settled}`;
-    if (keys.has(key)) continue;
-    seen.set(one, keys.add(key));
-    yield [one, since];
-    for (const each of one.past) open.push({ one: each, later: since, settled });
-  }
-}
-
-/**
- * After a failover. Of the calls under way, the old master has answered all, or the new one gets the writes that it lost.
- * @param since the acknowledged writes that are lost
- */
-function wentBack(
-  one: Configuration,
-  past: Past,
-  since: Writes | undefined,
-  index: number,
-  pending: ReadonlyMap<number, Operation>,
-): Configuration[] {
-  const has = (other: number): boolean => past.applied.includes(other);
-  const answered = [...pending].filter(([other]) => one.applied.includes(other) || has(other));
-  const again = answered.filter(([other, call]) => !has(other) && mayWrite(call));
-  const after = (calls: typeof answered, lost: Writes | undefined): Configuration => {
-    const applied = insert(
-      calls.map(([other]) => other),
-      index,
-    );
-    return observe({ state: past.state, applied, lost, past: [] }, pending);
-  };
-  if (again.length === 0) return [after(answered, since)];
-  const kept = answered.filter((entry) => !again.includes(entry));
-  const lost = listOf(since).filter((write) => !again.some(([, call]) => call === write));
-  return [after(answered, since), after(kept, withMore(undefined, lost))];
-}
-
-/** Counts every read and refusal as done whose result fits: since they change nothing, no order is missed. */
-function observe(one: Configuration, pending: Iterable<readonly [number, Operation]>): Configuration {
-  let { applied } = one;
-  for (const [index, call] of pending) {
-    if (applied.includes(index) || mayWrite(call)) continue;
-    if (apply(call, one.state) !== undefined) applied = insert(applied, index);
-  }
-  return applied === one.applied ? one : { ...one, applied };
-}
-
-function insert(sorted: readonly number[], value: number): number[] {
-  return [...sorted, value].sort((a, b) => a - b);
-}
-
-function unique(configurations: readonly Configuration[]): Configuration[] {
-  const byKey = new Map<string, Configuration>();
-  for (const one of configurations) {
-    const key = keyOf(one);
-    const other = byKey.get(key);
-    const past = other === undefined ? one.past : merged(one.past, other.past);
-    byKey.set(key, past === one.past ? one : { ...one, past });
-  }
-  return [...byKey.values()];
-}
-
-function merged(some: readonly Past[], others: readonly Past[]): readonly Past[] {
-  return others.length === 0 || some === others ? some : [...new Set([...some, ...others])];
-}
-
-function keyOf({ state, applied, lost }: Configuration): string {
-  return `${applied.join()} ${countOf(lost)} ${state.key}`;
 }
 
 interface Event {
@@ -428,11 +313,4 @@ function returnsRecord({ outcome }: Operation): boolean {
 
 function isFailover({ action }: Operation): boolean {
   return action.method === "failover";
-}
-
-/** Without a find or a refusal, the other calls keep their meaning. Without a write they do not. */
-function mayWrite(call: Operation): boolean {
-  const { action, outcome } = call;
-  if (action.method === "findToken" || action.method === "findTokenById") return false;
-  return isUncertain(call) || outcome === undefined || "value" in outcome;
 }
