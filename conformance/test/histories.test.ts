@@ -169,6 +169,16 @@ describe("good histories", () => {
   test.each(Object.entries(good))("%s", (_name, history) => {
     expect(linearize(history)).toEqual({ lost: [] });
   });
+
+  test("with many writes of unknown outcome: only those that explain a result are tried", () => {
+    const names = Array.from({ length: 16 }, (_, i) => `token ${i}`);
+    const unknown = names.map((name, i) => save([i, i + 0.5, 1000], name, UNCERTAIN));
+    const seen = names
+      .slice(3)
+      .reverse()
+      .map((name, i) => find([100 + 2 * i, 101 + 2 * i], record(i + 1, name)));
+    expect(linearize([...unknown, ...seen], 1000)).toEqual({ lost: [] });
+  });
 });
 
 describe("bad histories, and the result that has no explanation", () => {

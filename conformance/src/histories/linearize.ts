@@ -24,7 +24,7 @@ import { apply, isSame, State } from "./state.js";
 /** What a search finds. */
 export interface Linearized {
   readonly anomaly?: Anomaly;
-  /** The acknowledged writes that failovers must have taken, at their fewest. */
+  /** The acknowledged writes that failovers took, at their fewest in the orders that were tried. */
   readonly lost: readonly Operation[];
 }
 
@@ -85,8 +85,10 @@ export function linearize(
   const budget = (): Budget => new Budget(most);
   if (search(steady, start, "quick", budget()).unexplained === undefined) return { lost: [] };
   const events = eventsOf(calls);
-  const careful = search(events, start, "careful", budget());
-  if (careful.unexplained === undefined) return { lost: fewestLost(careful.configurations) };
+  for (const effort of ["quick", "careful"] as const) {
+    const { unexplained, configurations } = search(events, start, effort, budget());
+    if (unexplained === undefined) return { lost: fewestLost(configurations) };
+  }
   const { unexplained, configurations } = search(events, start, "exhaustive", budget());
   if (unexplained === undefined) return { lost: fewestLost(configurations) };
   return { anomaly: shorten(unexplained, events, start, budget), lost: [] };
@@ -105,9 +107,9 @@ interface Moment {
 
 /**
  * How many orders are tried. Hardly ever does a history need more than the quick ones:
- * - careful: an unknown write may also have been applied at its last moment, where no other call noticed, and a
- *   failover may have come first of the calls under way,
- * - exhaustive: the same, after any of the others under way.
+ * - quick: a failover came first of the calls under way, and an unknown write only where it explains a result,
+ * - careful: an unknown write may have come at any time, at its last moment too, where no other call noticed,
+ * - exhaustive: the same, and a failover may have come after any of the calls under way.
  */
 type Effort = "quick" | "careful" | "exhaustive";
 
@@ -177,7 +179,7 @@ function applyOne(
 ): Configuration[] {
   const { pending } = now;
   const wanted = pending.get(index);
-  const isSettled = effort === "quick" && wanted !== undefined && returnsRecord(wanted);
+  const isQuick = effort === "quick" && wanted !== undefined;
   /** How many writes were lost on the best way to a configuration so far. */
   const seen = new Map<string, number>();
   const done: Configuration[] = [];
@@ -190,7 +192,7 @@ function applyOne(
     else same.push(one);
   };
   configurations.forEach(add);
-  if (effort === "careful") {
+  if (effort !== "exhaustive") {
     for (const [other, call] of pending) {
       if (isFailover(call)) configurations.flatMap((one) => outcomes(one, other, call, now)).forEach(add);
     }
@@ -208,16 +210,28 @@ function applyOne(
         done.push(one);
         continue;
       }
-      // Where the call's record is as its result says, no unknown write of it came before, and those of other records
-      // may come later as well.
-      const isQuiet = isSettled && apply(wanted, one.state) !== undefined;
+      const isExplained = isQuick && mayWrite(wanted) && apply(wanted, one.state) !== undefined;
       for (const [other, call] of pending) {
-        if ((isQuiet && isUncertain(call)) || (effort === "careful" && isFailover(call))) continue;
+        if (isFailover(call) && effort !== "exhaustive") continue;
+        if (isQuick && isUncertain(call) && (isExplained || !mayExplain(call, one.state, wanted))) continue;
         outcomes(one, other, call, now).forEach(add);
       }
     }
   }
   return done;
+}
+
+/**
+ * Whether an unknown write may have come before this call: one that leads to the record that the call returned. Those of
+ * other records may come later as well.
+ */
+function mayExplain(write: Operation, before: State, { outcome }: Operation): boolean {
+  const record = outcome !== undefined && "value" in outcome ? outcome.value : null;
+  const after = apply(write, before);
+  if (record === null || after === undefined) return true;
+  const [old, changed] = [before, after].map((state) => state.records.find(({ id }) => id === record.id));
+  if (changed === undefined) return old !== undefined;
+  return changed.revision <= record.revision && (old === undefined || !isSame(old, changed));
 }
 
 /** What becomes of a configuration if this call takes effect next; empty if it can't, or changes nothing that matters. */
@@ -305,10 +319,6 @@ function writersOf(states: readonly State[], events: readonly Event[]): Operatio
       const value = outcome !== undefined && "value" in outcome ? outcome.value : null;
       return value !== null && records.some((record) => isSame(record, value));
     });
-}
-
-function returnsRecord({ outcome }: Operation): boolean {
-  return outcome !== undefined && "value" in outcome && outcome.value !== null;
 }
 
 function isFailover({ action }: Operation): boolean {

@@ -52,7 +52,7 @@ export interface HistoryReport {
   readonly longestCall: string;
   /** How long the check took, in milliseconds. */
   readonly checkedForMs: number;
-  /** How many acknowledged writes the module's failovers took: at least so many, by the results of later calls. */
+  /** How many acknowledged writes the module's failovers took, by the results of later calls. */
   readonly lostWrites: number;
   /** How many locks they took, which were granted again while they were held, or with a fence that had been there. */
   readonly lostLocks: number;
