@@ -72,13 +72,21 @@ export function checkRunOptions(options: RunOptions): void {
   }
   const { only, seed, rounds, onProgress } = options;
   select(only);
-  for (const [name, value] of Object.entries({ seed, rounds })) {
-    if (value === undefined || (Number.isSafeInteger(value) && value >= 0)) continue;
-    throw new ModuleError(`${name} must be an integer of 0 or more.`);
-  }
-  if (onProgress !== undefined && typeof onProgress !== "function") {
-    throw new ModuleError("onProgress must be a function.");
-  }
+  checkCount("seed", seed, 0);
+  checkCount("rounds", rounds, 0);
+  checkOnProgress(onProgress);
+}
+
+/** @throws ModuleError for what is no integer of `least` or more. It may be absent */
+export function checkCount(name: string, value: unknown, least: number): void {
+  if (value === undefined || (Number.isSafeInteger(value) && Number(value) >= least)) return;
+  throw new ModuleError(`${name} must be an integer of ${least} or more.`);
+}
+
+/** @throws ModuleError for what is no function. It may be absent */
+export function checkOnProgress(onProgress: unknown): void {
+  if (onProgress === undefined || typeof onProgress === "function") return;
+  throw new ModuleError("onProgress must be a function.");
 }
 
 /**

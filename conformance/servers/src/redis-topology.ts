@@ -26,7 +26,7 @@ export interface Topology extends TestServer {
 const DATA = "--bind 0.0.0.0 --protected-mode no --appendonly yes --save '' --daemonize yes";
 const serverAt = (port: number | string, options: string): string =>
   `redis-server --port ${port} --dir /data/${port} ${DATA} ${options}`;
-const CLUSTER = "--cluster-enabled yes --cluster-node-timeout 1000";
+const CLUSTER = "--cluster-enabled yes --cluster-node-timeout 1000 --repl-diskless-sync-delay 0";
 const BEHIND_SENTINEL = "--repl-diskless-sync-delay 0";
 
 /** Six nodes: three masters, each with a replica. */

@@ -2,9 +2,10 @@ import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Candidate, loadCandidate } from "../candidate.js";
+import { type Candidate, loadCandidate, ModuleError } from "../candidate.js";
 import { inTime } from "../in-time.js";
 import { Child, type ChildSource, type Running } from "../processes/index.js";
+import { checkCount, checkOnProgress } from "../run.js";
 import { show } from "../show.js";
 import { newSpace, removeSpace } from "../space.js";
 import { checkHistory, type Problems } from "./check.js";
@@ -91,8 +92,10 @@ const WITHOUT_RESTART_MS = 60_000;
  * @param moduleUrl the URL of the store's module
  * @param options for how long, and by how many processes
  * @returns what was seen
+ * @throws ModuleError for options that can't be, and a module that can't be used
  */
 export async function runHistories(moduleUrl: string | URL, options: HistoryOptions): Promise<HistoryReport> {
+  checkHistoryOptions(options);
   const candidate = await loadCandidate(moduleUrl, { seed: options.seed });
   const space = await newSpace();
   const directory = mkdtempSync(join(tmpdir(), "tokenkeep-histories-"));
@@ -108,6 +111,19 @@ export async function runHistories(moduleUrl: string | URL, options: HistoryOpti
     await run.end();
     rmSync(directory, { recursive: true });
     await removeSpace(candidate.module, space);
+  }
+}
+
+function checkHistoryOptions(options: HistoryOptions): void {
+  const { durationMs, processes, seed, signal, onProgress } = options ?? {};
+  if (!(Number.isFinite(durationMs) && durationMs > 0)) {
+    throw new ModuleError("durationMs must be a number of milliseconds, more than 0.");
+  }
+  checkCount("processes", processes, 1);
+  checkCount("seed", seed, 0);
+  checkOnProgress(onProgress);
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new ModuleError("signal must be an AbortSignal.");
   }
 }
 

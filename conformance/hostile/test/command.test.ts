@@ -1,0 +1,74 @@
+// Every command of the command line: whatever is typed, it ends, says why in a sentence of its own, and has changed
+// nothing if it was refused.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Writable } from "node:stream";
+import { FileTokenStore } from "@tokenkeep/file";
+import fc from "fast-check";
+import { afterAll, describe, vi } from "vitest";
+import { CommandError, UsageError } from "../../../packages/cli/dist/errors.js";
+import { Output } from "../../../packages/cli/dist/output.js";
+import { createProgram } from "../../../packages/cli/dist/program.js";
+import { testAll } from "./property.js";
+import { hostileText } from "./values.js";
+
+const folder = mkdtempSync(join(tmpdir(), "tokenkeep-hostile-"));
+const path = join(folder, "tokens.jsonl");
+const store = new FileTokenStore(path);
+await store.saveToken({ id: "a", userSignature: { name: "a" }, clientId: "app", accessToken: "t" });
+afterAll(async () => {
+  await store.close();
+  rmSync(folder, { recursive: true });
+});
+
+const program = (): ReturnType<typeof createProgram> => {
+  const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
+  const output = new Output(nowhere() as never, nowhere() as never);
+  const made = createProgram({ output, signal: new AbortController().signal });
+  for (const each of [made, ...made.commands]) each.configureOutput({ writeOut: () => {} });
+  return made;
+};
+
+const { commands } = program();
+const flags = [
+  ...new Set(commands.flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short]))),
+];
+/** What would write to another place than the store of this test, or reach a server. */
+const isElsewhere = (word: string) => /^[@/.]|^[a-z+]+:/i.test(word);
+const word = fc.oneof(
+  fc.constantFrom(
+    "a",
+    "app",
+    "30d",
+    "1",
+    "-1",
+    "0",
+    "--",
+    "-",
+    "saved",
+    "json",
+    folder,
+    path,
+    `file:${path}`,
+  ),
+  fc.constantFrom(...flags.filter((flag) => flag !== undefined)),
+  hostileText.filter((text) => !isElsewhere(text)),
+);
+
+describe("hostile arguments of", () => {
+  testAll(
+    commands.map((command) => ({
+      name: command.name(),
+      args: [fc.array(word, { maxLength: 6 })],
+      call: async (words: readonly string[]) => {
+        vi.stubEnv("TOKENKEEP_STORE", `file:${path}`);
+        await program().parseAsync([command.name(), ...words], { from: "user" });
+      },
+      content: async () => JSON.stringify((await store.getTokens()).map((one) => one.toPlain())),
+      allows: (error: Error) =>
+        error.name === "CommanderError" || error instanceof UsageError || error instanceof CommandError,
+    })),
+    0.1,
+  );
+});
