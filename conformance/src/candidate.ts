@@ -57,11 +57,15 @@ async function importModule(url: string): Promise<StoreModule> {
     const advice = isTypeScript ? " It must be plain JavaScript, because child processes import it too." : "";
     throw new ModuleError(`${url} can't be imported.${advice}`, { cause });
   }
-  const { name, open } = imported.default ?? {};
-  if (typeof name !== "string" || typeof open !== "function") {
+  if (!isModule(imported.default)) {
     throw new ModuleError(`The default export of ${url} must be ${MODULE_SHAPE}.`);
   }
-  return imported.default as StoreModule;
+  return imported.default;
+}
+
+/** Whether it has what every module has. */
+export function isModule(module: Partial<StoreModule> | undefined): module is StoreModule {
+  return typeof module?.name === "string" && typeof module.open === "function";
 }
 
 async function capabilitiesOf(module: StoreModule): Promise<Capabilities> {

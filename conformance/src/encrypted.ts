@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { EncryptionKey, EncryptionOptions } from "@tokenkeep/core";
-import { MODULE_SHAPE, ModuleError } from "./candidate.js";
+import { isModule, MODULE_SHAPE, ModuleError } from "./candidate.js";
 import type { OpenOptions, Space, StoreModule } from "./case.js";
 
 const KEYS: readonly EncryptionKey[] = [
@@ -27,7 +27,7 @@ const REKEYER = fileURLToPath(new URL("./processes/rekeyer.js", import.meta.url)
  * @throws ModuleError for what is no module, and no URL
  */
 export function encrypted(module: StoreModule, options: { rekeyedBy?: string | URL } = {}): StoreModule {
-  if (typeof module?.open !== "function") {
+  if (!isModule(module)) {
     throw new ModuleError(`encrypted: the module must be ${MODULE_SHAPE}.`);
   }
   const rekeyedBy = options?.rekeyedBy;

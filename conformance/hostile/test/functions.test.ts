@@ -287,9 +287,7 @@ target(
 );
 // Never for a time that can be, so that no process is started.
 const historyOptions = options("durationMs", "processes", "seed", "signal", "onProgress").map((more) =>
-  typeof more === "object" && more !== null && Number((more as { durationMs?: unknown }).durationMs) > 0
-    ? { ...more, durationMs: -1 }
-    : more,
+  Number.isFinite(Object(more).durationMs) ? { ...Object(more), durationMs: -1 } : more,
 );
 target("runHistories", [historyOptions], (more) => kit.runHistories(MEMORY, more), { allows: isKitError });
 target(

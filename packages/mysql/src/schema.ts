@@ -1,5 +1,5 @@
 import { TokenStoreError } from "@tokenkeep/core";
-import { type Deadline, invalidOption } from "@tokenkeep/core/backend";
+import { checkOptionNames, type Deadline, invalidOption } from "@tokenkeep/core/backend";
 import {
   checkSchemaComment,
   missingTables,
@@ -54,6 +54,7 @@ export interface MysqlSchemaOptions {
  * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function mysqlSchema(options: MysqlSchemaOptions = {}): string[] {
+  checkOptionNames("mysqlSchema", options, ["table"]);
   const { tokens, locks } = tablesOf(checkTable(options.table ?? "tokenkeep"));
   const opaque = "CHARACTER SET ascii COLLATE ascii_bin";
   const end = `ENGINE=InnoDB ROW_FORMAT=DYNAMIC COMMENT='${schemaComment(SCHEMA_VERSION)}'`;

@@ -1,5 +1,5 @@
 import { TokenStoreError } from "@tokenkeep/core";
-import { codeOf, type Deadline, invalidOption } from "@tokenkeep/core/backend";
+import { checkOptionNames, codeOf, type Deadline, invalidOption } from "@tokenkeep/core/backend";
 import {
   checkSchemaComment,
   missingTables,
@@ -39,6 +39,7 @@ export interface PostgresSchemaOptions {
  * @throws TokenStoreError `ERR_INVALID_OPTIONS`
  */
 export function postgresSchema(options: PostgresSchemaOptions = {}): string[] {
+  checkOptionNames("postgresSchema", options, ["schema"]);
   const { schema } = options;
   if (schema !== undefined) checkSchemaName(schema);
   const { tokens, locks } = tablesIn(schema);
