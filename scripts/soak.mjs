@@ -95,7 +95,9 @@ try {
   console.log(textOfHistories({ ...report, store: name }));
   const unasked = await failovers?.unasked();
   if (unasked > 0)
-    console.log(`\nFailovers that the servers began by themselves, which the check knows nothing of: ${unasked}`);
+    console.log(
+      `\nFailovers that the servers began by themselves, which the check knows nothing of: ${unasked}`,
+    );
   if (hasProblems(report)) process.exitCode = 1;
 } finally {
   await started?.container.stop();
