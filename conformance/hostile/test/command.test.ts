@@ -16,8 +16,12 @@ import { hostileText } from "./values.js";
 const folder = mkdtempSync(join(tmpdir(), "tokenkeep-hostile-"));
 const path = join(folder, "tokens.jsonl");
 const store = new FileTokenStore(path);
+// Where `--output` writes to.
+const before = process.cwd();
+process.chdir(mkdtempSync(join(folder, "here-")));
 await store.saveToken({ id: "a", userSignature: { name: "a" }, clientId: "app", accessToken: "t" });
 afterAll(async () => {
+  process.chdir(before);
   await store.close();
   rmSync(folder, { recursive: true });
 });
@@ -31,12 +35,9 @@ const program = (): ReturnType<typeof createProgram> => {
 };
 
 const { commands } = program();
-const flags = [
-  ...new Set(commands.flatMap(({ options }) => options.flatMap(({ long, short }) => [long, short]))),
-];
 /** What would write to another place than the store of this test, or reach a server. */
 const isElsewhere = (word: string) => /^[@/.]|^[a-z+]+:/i.test(word);
-const word = fc.oneof(
+const value = fc.oneof(
   fc.constantFrom(
     "a",
     "app",
@@ -52,15 +53,29 @@ const word = fc.oneof(
     path,
     `file:${path}`,
   ),
-  fc.constantFrom(...flags.filter((flag) => flag !== undefined)),
   hostileText.filter((text) => !isElsewhere(text)),
 );
+
+/** Arguments as the command takes them, more or less: most get past the parser. */
+const argumentsOf = ({ options, registeredArguments }: (typeof commands)[number]) => {
+  const flags = options.map(({ long, required, optional }) =>
+    fc.tuple(fc.constant(long ?? "-"), ...(required || optional ? [value] : [])),
+  );
+  const positionals = fc.tuple(...registeredArguments.map(() => value));
+  return fc
+    .tuple(
+      fc.subarray(flags, { maxLength: Math.min(4, flags.length) }).chain((some) => fc.tuple(...some)),
+      positionals,
+      fc.oneof({ weight: 4, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(value) }),
+    )
+    .map(([chosen, own, more]) => [...chosen.flat(), ...own, ...more]);
+};
 
 describe("hostile arguments of", () => {
   testAll(
     commands.map((command) => ({
       name: command.name(),
-      args: [fc.array(word, { maxLength: 6 })],
+      args: [argumentsOf(command)],
       call: async (words: readonly string[]) => {
         vi.stubEnv("TOKENKEEP_STORE", `file:${path}`);
         await program().parseAsync([command.name(), ...words], { from: "user" });

@@ -107,7 +107,7 @@ export function createProgram(context: Context, finish: (status: number) => void
       "tokenkeep export --plaintext --output tokens.export",
     ]),
   )
-    .option("--output <file>", "by default the standard output")
+    .option("--output <file>", "by default the standard output; overwrites only an older export")
     .option("--plaintext", "secrets may be written in plaintext")
     .action((flags) => exportTokens(flags, context));
 

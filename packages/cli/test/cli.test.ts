@@ -197,13 +197,31 @@ describe("export and import", () => {
   it("move every token through a private file", async () => {
     await fill(["ann", "bob"]);
     const file = join(folder, "tokens.export");
-    writeFileSync(file, "older", { mode: 0o644 });
+    writeFileSync(file, '{"id":"older"}\n', { mode: 0o644 });
     expect(await tokenkeep(["export", "--store", store, "--output", file])).toMatchObject({ status: 2 });
     await tokenkeep(["export", "--store", store, "--output", file, "--plaintext"]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const target = `sqlite:${join(folder, "other.db")}`;
     const imported = await tokenkeep(["import", file, "--store", target, "--json"]);
     expect(JSON.parse(imported.stdout)).toMatchObject({ written: 2, problems: [] });
+  });
+
+  it("overwrite no store, nor anything else but an older export", async () => {
+    await fill(["ann"]);
+    const [, path] = store.split(":");
+    const other = join(folder, "notes.txt");
+    writeFileSync(other, "notes");
+    const to = (file: string) => tokenkeep(["export", "--store", store, "--output", file, "--plaintext"]);
+    for (const file of [path!, other]) {
+      expect(await to(file)).toMatchObject({ status: 1, stderr: expect.stringMatching(/is no export/) });
+    }
+    expect(await to(folder)).toMatchObject({ status: 1, stderr: expect.stringMatching(/EISDIR/) });
+    expect(readFileSync(other, "utf8")).toBe("notes");
+    expect((await tokenkeep(["list", "--store", store])).stdout).toMatch(/ann/);
+    expect(await tokenkeep(["import", folder, "--store", store, "--yes"])).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/can't be read \(EISDIR\)/),
+    });
   });
 
   it("read the file of a Zoho SDK", async () => {

@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, writeSync } from "node:fs";
 import type { OAuthToken, TokenStore } from "@tokenkeep/core";
 import { storedRecords } from "@tokenkeep/core/backend";
 import { confirm } from "../confirm.js";
 import { type Context, type StoreFlags, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
+import { openExport } from "../files.js";
 import { StreamedTable } from "../table.js";
 import { counted, escaped, parseDuration, relative } from "../text.js";
 import { expiryText, isMemo, jsonOf, summaryOf, type TokenSummary } from "../tokens.js";
@@ -156,7 +157,7 @@ export async function exportTokens(flags: ExportFlags, { output, signal }: Conte
     throw new UsageError("An export would show every secret on this terminal. Give --output FILE.");
   }
   await withStore(flags, "existing", async ({ store }) => {
-    const file = flags.output === undefined ? undefined : openPrivate(flags.output);
+    const file = flags.output === undefined ? undefined : openExport(flags.output);
     let count = 0;
     try {
       for await (const token of store.tokens()) {
@@ -171,11 +172,4 @@ export async function exportTokens(flags: ExportFlags, { output, signal }: Conte
     }
     if (file !== undefined) output.say(`${counted(count, "token")} exported to ${escaped(flags.output!)}.`);
   });
-}
-
-/** A file for its owner alone, also where an older one could be read by others. */
-function openPrivate(path: string): number {
-  const file = openSync(path, "w", 0o600);
-  chmodSync(path, 0o600);
-  return file;
 }

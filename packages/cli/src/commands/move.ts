@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, openSync, readSync } from "node:fs";
+import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import {
   isTokenStoreError,
@@ -12,6 +12,7 @@ import { fromZohoFile, importTokens, type ZohoTokens } from "@tokenkeep/zoho-crm
 import { confirm } from "../confirm.js";
 import { type ChangeFlags, type Context, closing, withStore } from "../context.js";
 import { CommandError, UsageError } from "../errors.js";
+import { firstBytes } from "../files.js";
 import { encryptionFrom } from "../keys.js";
 import { paceOf } from "../pace.js";
 import type { OpenStore } from "../store-url.js";
@@ -313,15 +314,7 @@ async function importZoho(
 /** What a source is, by its first bytes. */
 function kindOf(source: string): "export" | "zoho file" | "sqlite" | "mysql" {
   if (/^(mysql|mariadb):/.test(source)) return "mysql";
-  const start = Buffer.alloc(16);
-  let file: number;
-  try {
-    file = openSync(source, "r");
-  } catch (error) {
-    throw new CommandError(`${escaped(source)} can't be read (${(error as NodeJS.ErrnoException).code}).`);
-  }
-  readSync(file, start, 0, 16, 0);
-  closeSync(file);
+  const start = firstBytes(source);
   if (start.toString("latin1").startsWith("SQLite format 3")) return "sqlite";
   return start[0] === "{".charCodeAt(0) ? "export" : "zoho file";
 }
