@@ -218,9 +218,40 @@ describe("export and import", () => {
     expect(await to(folder)).toMatchObject({ status: 1, stderr: expect.stringMatching(/EISDIR/) });
     expect(readFileSync(other, "utf8")).toBe("notes");
     expect((await tokenkeep(["list", "--store", store])).stdout).toMatch(/ann/);
-    expect(await tokenkeep(["import", folder, "--store", store, "--yes"])).toMatchObject({
+    expect(await tokenkeep(["import", folder, "--store", store])).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(/can't be read \(EISDIR\)/),
+    });
+  });
+
+  it("say which line is no token, and import what came before", async () => {
+    const file = join(folder, "tokens.export");
+    writeFileSync(file, '{"id":"1","grantToken":"g","revision":1,"createdAt":1,"savedAt":1}\nnull\n');
+    const imported = await tokenkeep(["import", file, "--store", store]);
+    expect(imported).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/^tokenkeep: Line 2 of .* is no token/m),
+    });
+    expect((await tokenkeep(["show", "1", "--store", store])).status).toBe(0);
+  });
+
+  it("verify what was imported, and only that", async () => {
+    const file = join(folder, "tokens.export");
+    writeFileSync(file, '{"id":"1","grantToken":"g","savedAt":1,"op":1}\n{"grantToken":"g"}\n');
+    const { status, stdout, stderr } = await tokenkeep(["import", file, "--store", store]);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(/^not imported: 1: Unknown property "op"/m);
+    expect(stdout).toMatch(/^not imported: a token without an id: /m);
+    expect(stderr).not.toMatch(/Verified/);
+  });
+
+  it("take no store for an export", async () => {
+    const from = join(folder, "tokens.jsonl");
+    await fill(["ann"]);
+    await tokenkeep(["copy", "--store", store, "--to", `file:${from}`, "--yes"]);
+    expect(await tokenkeep(["import", from, "--store", store])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/is a store\. Use copy, with --store file:/),
     });
   });
 

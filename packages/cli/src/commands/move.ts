@@ -114,12 +114,16 @@ async function importAll(
     } catch (error) {
       if (!isTokenStoreError(error) || !["ERR_CONFLICT", "ERR_INVALID_TOKEN"].includes(error.code))
         throw error;
-      counts.problems.push({ id: String(token.id), reason: error.message });
+      counts.problems.push({ id: idOf(token), reason: error.message });
     }
   };
   const work = (onDone: OnDone) => forEach(tokens, context.signal, importOne, onDone);
   counts.read = await measured(flags, context, work, (count) => count);
   return counts;
+}
+
+function idOf({ id }: TokenInput): string {
+  return id ?? "a token without an id";
 }
 
 /** Told after every few tokens how many are done. The next ones wait for it. */
@@ -233,11 +237,14 @@ async function verify(
 ): Promise<void> {
   const known = new Set(problems.map(({ id }) => id));
   const pace = paceOf(maxRate, signal);
+  let verified = 0;
   let missing = 0;
   const check = async (token: TokenInput) => {
-    if (!known.has(String(token.id)) && (await isNewer(token, target))) missing++;
+    if (known.has(idOf(token))) return;
+    if (await isNewer(token, target)) missing++;
+    else verified++;
   };
-  const checked = await forEach(moved, signal, check, async (count) => {
+  await forEach(moved, signal, check, async (count) => {
     output.progressAt(count, () => `verified ${count.toLocaleString("en")} of ${read.toLocaleString("en")}`);
     await pace(count);
   });
@@ -247,8 +254,8 @@ async function verify(
       `${counted(missing, "token")} changed in the source meanwhile, or are missing in the target. Run the command again.`,
     );
   }
-  if (!json && checked > 0)
-    output.say(`Verified: every one of ${counted(checked, "token")} is in the target.`);
+  if (!json && verified > 0)
+    output.say(`Verified: every one of ${counted(verified, "token")} is in the target.`);
 }
 
 /** The options of `import`. */
@@ -260,11 +267,11 @@ export interface ImportFlags extends MoveFlags {
 /** Imports an export of another store, or the file, table or SQLite database of a Zoho SDK. */
 export async function importFrom(given: string, flags: ImportFlags, context: Context): Promise<void> {
   const source = urlFrom(given);
+  const kind = kindOf(source);
   await withStore(flags, flags.dryRun ? "existing" : "create", async (target) => {
     const isEmpty = await isStoreEmpty(target.store, flags.dryRun === true);
     if (!isEmpty && !flags.dryRun)
       await confirm(await targetQuestion("Import into", target), flags, context.signal);
-    const kind = kindOf(source);
     if (kind === "export") {
       const counts = await importAll(readExport(source), target.store, flags, context, isEmpty);
       await conclude("imported", AS_NEW, counts, readExport(source), target.store, flags, context);
@@ -316,6 +323,11 @@ function kindOf(source: string): "export" | "zoho file" | "sqlite" | "mysql" {
   if (/^(mysql|mariadb):/.test(source)) return "mysql";
   const start = firstBytes(source);
   if (start.toString("latin1").startsWith("SQLite format 3")) return "sqlite";
+  if (start.toString("latin1").startsWith('{"op":')) {
+    throw new UsageError(
+      `${escaped(source)} is a store. Use copy, with --store ${escaped(`file:${source}`)}.`,
+    );
+  }
   return start[0] === "{".charCodeAt(0) ? "export" : "zoho file";
 }
 
@@ -327,14 +339,17 @@ async function* readExport(path: string): AsyncGenerator<TokenInput> {
   })) {
     number++;
     if (line === "") continue;
-    let token: TokenInput;
-    try {
-      token = JSON.parse(line) as TokenInput;
-    } catch {
-      throw new CommandError(
-        `Line ${number} of ${escaped(path)} is not JSON. Nothing after it was imported.`,
-      );
-    }
-    yield token;
+    yield tokenOf(line, `Line ${number} of ${escaped(path)}`);
   }
+}
+
+function tokenOf(line: string, where: string): TokenInput {
+  let token: unknown;
+  try {
+    token = JSON.parse(line);
+  } catch {
+    throw new CommandError(`${where} is not JSON. Nothing after it was imported.`);
+  }
+  if (typeof token === "object" && token !== null) return token;
+  throw new CommandError(`${where} is no token. Nothing after it was imported.`);
 }
