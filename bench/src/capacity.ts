@@ -135,7 +135,7 @@ function heap(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** On a busy machine, a garbage collection of a large heap alone may take longer than a call usually gets. */
+/** The first call reads a whole file, and a garbage collection of a large heap takes long on a busy machine. */
 const timeoutMs = 600_000;
 /** Where a store on this machine is filled: in memory, since the disk's flushes are what takes long. */
 const FILLED_IN = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();

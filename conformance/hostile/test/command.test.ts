@@ -10,7 +10,7 @@ import { afterAll, describe, vi } from "vitest";
 import { CommandError, UsageError } from "../../../packages/cli/dist/errors.js";
 import { Output } from "../../../packages/cli/dist/output.js";
 import { createProgram } from "../../../packages/cli/dist/program.js";
-import { testAll } from "./property.js";
+import { contentOf, testAll } from "./property.js";
 import { hostileText } from "./values.js";
 
 const folder = mkdtempSync(join(tmpdir(), "tokenkeep-hostile-"));
@@ -80,7 +80,7 @@ describe("hostile arguments of", () => {
         vi.stubEnv("TOKENKEEP_STORE", `file:${path}`);
         await program().parseAsync([command.name(), ...words], { from: "user" });
       },
-      content: async () => JSON.stringify((await store.getTokens()).map((one) => one.toPlain())),
+      content: contentOf(store),
       allows: (error: Error) =>
         error.name === "CommanderError" || error instanceof UsageError || error instanceof CommandError,
     })),

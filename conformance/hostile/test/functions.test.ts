@@ -18,7 +18,7 @@ import * as zoho from "@tokenkeep/zoho-crm";
 import * as sdk from "@zohocrm/typescript-sdk-8.0";
 import fc from "fast-check";
 import { afterAll, describe, expect, test } from "vitest";
-import { type Target, testAll } from "./property.js";
+import { contentOf, type Target, testAll } from "./property.js";
 import { anything, hostileText, id, options, token } from "./values.js";
 
 const targets: Target[] = [];
@@ -106,7 +106,7 @@ const provider = { refresh: () => Promise.reject(new Error("not sent")), rotatio
 const tokens = new memory.MemoryTokenStore();
 const manager = new oauth2.TokenManager(tokens, provider, { origins: ["https://api.example.com"] });
 endings.push(() => manager.close());
-const managed = async () => JSON.stringify((await tokens.getTokens()).map((one) => one.toPlain()));
+const managed = contentOf(tokens);
 target("new TokenManager", [anything, anything, anything], (...args: unknown[]) =>
   Reflect.construct(oauth2.TokenManager, args),
 );
@@ -187,7 +187,7 @@ target(
   ],
   (input, init) => caller.fetch({ id: "a" })(input, init),
   {
-    content: async () => JSON.stringify((await served.getTokens()).map((one) => one.toPlain())),
+    content: contentOf(served),
     // It fails as the global fetch does.
     allows: (error) => error instanceof TypeError || error instanceof DOMException,
   },
@@ -240,7 +240,7 @@ target("zohoTokenStore", [anything, anything, anything], (...args: unknown[]) =>
 
 const sdkTokens = new memory.MemoryTokenStore();
 const bridge = zoho.zohoTokenStore(sdkTokens, sdk);
-const sdkContent = async () => JSON.stringify((await sdkTokens.getTokens()).map((one) => one.toPlain()));
+const sdkContent = contentOf(sdkTokens);
 // The SDK's classes let anything through their setters.
 const sdkToken = fc.array(fc.oneof(fc.constant(null), id), { minLength: 8, maxLength: 8 }).map((values) => {
   const [client, secret, grant, refresh, redirect, ownId, access, user] = values as (string | null)[];

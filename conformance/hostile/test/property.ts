@@ -24,6 +24,11 @@ export interface Target {
   readonly allows?: (error: Error) => boolean;
 }
 
+/** Reads all that a store has. */
+export function contentOf(store: core.TokenStore): () => Promise<string> {
+  return async () => JSON.stringify((await store.getTokens()).map((one) => one.toPlain()));
+}
+
 /**
  * Registers a test for each function.
  * @param share the part of all calls that these functions get

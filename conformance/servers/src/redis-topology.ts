@@ -23,11 +23,11 @@ export interface Topology extends TestServer {
   startAgain(port: number, master: number): Promise<void>;
 }
 
-const DATA = "--bind 0.0.0.0 --protected-mode no --appendonly yes --save '' --daemonize yes";
+const DATA =
+  "--bind 0.0.0.0 --protected-mode no --appendonly yes --save '' --repl-diskless-sync-delay 0 --daemonize yes";
 const serverAt = (port: number | string, options: string): string =>
   `redis-server --port ${port} --dir /data/${port} ${DATA} ${options}`;
-const CLUSTER = "--cluster-enabled yes --cluster-node-timeout 1000 --repl-diskless-sync-delay 0";
-const BEHIND_SENTINEL = "--repl-diskless-sync-delay 0";
+const CLUSTER = "--cluster-enabled yes --cluster-node-timeout 1000";
 
 /** Six nodes: three masters, each with a replica. */
 export async function startCluster(kind: RedisKind): Promise<Topology> {
@@ -50,7 +50,7 @@ export async function startSentinels(kind: RedisKind): Promise<Topology> {
   const ports = [7001, 7002, 7003];
   const sentinels = [7101, 7102, 7103];
   const script = [
-    `for p in ${ports.join(" ")}; do mkdir -p /data/$p; ${serverAt("$p", BEHIND_SENTINEL)} $([ $p != 7001 ] && echo --replicaof 127.0.0.1 7001); done`,
+    `for p in ${ports.join(" ")}; do mkdir -p /data/$p; ${serverAt("$p", "")} $([ $p != 7001 ] && echo --replicaof 127.0.0.1 7001); done`,
     `until [ $(redis-cli -p 7001 info replication | grep -c state=online) = 2 ]; do sleep 0.2; done`,
     `for p in ${sentinels.join(" ")}; do mkdir -p /data/$p; printf 'sentinel monitor tokens 127.0.0.1 7001 2\\nsentinel down-after-milliseconds tokens 1000\\nsentinel failover-timeout tokens 5000\\n' > /data/$p/sentinel.conf; redis-server /data/$p/sentinel.conf --sentinel --port $p --bind 0.0.0.0 --protected-mode no --daemonize yes; done`,
     `until redis-cli -p 7101 sentinel ckquorum tokens | grep -q '^OK 3'; do sleep 0.2; done`,
@@ -59,7 +59,7 @@ export async function startSentinels(kind: RedisKind): Promise<Topology> {
     "sleep infinity",
   ].join("\n");
   const commandOf = (port: number, master: number): string =>
-    serverAt(port, `${BEHIND_SENTINEL} --replicaof 127.0.0.1 ${master}`);
+    serverAt(port, `--replicaof 127.0.0.1 ${master}`);
   return start(IMAGES[kind], script, { ports, entries: sentinels, commandOf });
 }
 

@@ -7,14 +7,15 @@ const EXPORT = '{"id":';
 
 /**
  * The first bytes of a file, by which its format is known.
+ * @returns each byte as one character
  * @throws CommandError if it can't be read
  */
-export function firstBytes(path: string): Buffer {
+export function firstBytes(path: string): string {
   const bytes = Buffer.alloc(16);
   let file: number | undefined;
   try {
     file = openSync(path, "r");
-    return bytes.subarray(0, readSync(file, bytes));
+    return bytes.toString("latin1", 0, readSync(file, bytes));
   } catch (error) {
     throw failed(path, "read", error);
   } finally {
@@ -31,12 +32,7 @@ export function openExport(path: string): number {
   try {
     const stat = statSync(path, { throwIfNoEntry: false });
     const isFile = stat === undefined || stat.isFile(); // and no pipe or device, whose mode is not ours to change
-    if (
-      stat !== undefined &&
-      isFile &&
-      stat.size > 0 &&
-      !firstBytes(path).toString("latin1").startsWith(EXPORT)
-    ) {
+    if (stat !== undefined && isFile && stat.size > 0 && !firstBytes(path).startsWith(EXPORT)) {
       throw new CommandError(
         `${escaped(path)} is there already, and is no export. Choose another name, or delete it.`,
       );

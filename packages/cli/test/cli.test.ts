@@ -208,11 +208,10 @@ describe("export and import", () => {
 
   it("overwrite no store, nor anything else but an older export", async () => {
     await fill(["ann"]);
-    const [, path] = store.split(":");
     const other = join(folder, "notes.txt");
     writeFileSync(other, "notes");
     const to = (file: string) => tokenkeep(["export", "--store", store, "--output", file, "--plaintext"]);
-    for (const file of [path!, other]) {
+    for (const file of [path, other]) {
       expect(await to(file)).toMatchObject({ status: 1, stderr: expect.stringMatching(/is no export/) });
     }
     expect(await to(folder)).toMatchObject({ status: 1, stderr: expect.stringMatching(/EISDIR/) });

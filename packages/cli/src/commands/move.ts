@@ -322,13 +322,13 @@ async function importZoho(
 function kindOf(source: string): "export" | "zoho file" | "sqlite" | "mysql" {
   if (/^(mysql|mariadb):/.test(source)) return "mysql";
   const start = firstBytes(source);
-  if (start.toString("latin1").startsWith("SQLite format 3")) return "sqlite";
-  if (start.toString("latin1").startsWith('{"op":')) {
+  if (start.startsWith("SQLite format 3")) return "sqlite";
+  if (start.startsWith('{"op":')) {
     throw new UsageError(
       `${escaped(source)} is a store. Use copy, with --store ${escaped(`file:${source}`)}.`,
     );
   }
-  return start[0] === "{".charCodeAt(0) ? "export" : "zoho file";
+  return start.startsWith("{") ? "export" : "zoho file";
 }
 
 async function* readExport(path: string): AsyncGenerator<TokenInput> {
